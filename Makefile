@@ -1,0 +1,37 @@
+# Two commands: `make demo` and `make test`. Both keep their virtual environment in .venv.
+
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name))))
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test test-long lint types format clean
+
+demo: $(READY)
+	$(BIN)/graft demo
+
+test: lint types
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+
+test-long: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m long
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "graft needs Python 3.11 or later; say which with PYTHON=..."; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf .venv build src/*.egg-info .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Pretraining of the bundled backbone on pictures that this package draws itself."""

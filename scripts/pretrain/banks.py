@@ -1,0 +1,50 @@
+"""The drawn tiles that all sources share, built once and kept in a folder."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from scripts.pretrain.emoji import DrawingBank, build_emoji_bank
+from scripts.pretrain.glyphs import GlyphBank, build_glyph_bank
+from scripts.pretrain.icons import build_icon_bank, join_banks
+from scripts.pretrain.textures import TextureBank, build_texture_bank
+
+ICON_CLASSES, ICON_INSTANCES, TEXTURE_INSTANCES = 500, 8, 20
+
+
+@dataclass(frozen=True)
+class Banks:
+    """All banks of one seed."""
+
+    glyphs: GlyphBank
+    drawings: DrawingBank
+    textures: TextureBank
+
+
+def prepare_banks(folder: Path, seed: int) -> Banks:
+    """Read the banks of this seed from `folder`, drawing them first if they are not there."""
+    kinds = {"glyphs": GlyphBank, "drawings": DrawingBank, "textures": TextureBank}
+    files = {name: folder / f"{name}-{seed}.npz" for name in kinds}
+    if not all(file.exists() for file in files.values()):
+        _draw(files, seed)
+    read = {}
+    for name, kind in kinds.items():
+        with np.load(files[name]) as stored:
+            read[name] = kind(stored["tiles"], stored["labels"], tuple(stored["classes"].tolist()))
+    return Banks(**read)
+
+
+def _draw(files: dict[str, Path], seed: int) -> None:
+    icons = build_icon_bank(ICON_CLASSES, ICON_INSTANCES, seed)
+    drawn = {
+        "glyphs": build_glyph_bank(seed),
+        "drawings": join_banks(build_emoji_bank(), icons),
+        "textures": build_texture_bank(TEXTURE_INSTANCES, seed),
+    }
+    for name, bank in drawn.items():
+        files[name].parent.mkdir(parents=True, exist_ok=True)
+        temporary = files[name].with_suffix(".part.npz")
+        np.savez(temporary, tiles=bank.tiles, labels=bank.labels, classes=np.array(bank.classes))
+        os.replace(temporary, files[name])

@@ -1,0 +1,123 @@
+"""Sources of labelled training pictures: each yields a batch of any side, drawn as it is asked."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from scripts.pretrain import augment
+from scripts.pretrain.emoji import DrawingBank
+from scripts.pretrain.glyphs import GlyphBank
+from scripts.pretrain.strokes import invent_classes, write_strokes
+from scripts.pretrain.textures import TextureBank
+
+SCANNED = 0.6  # share of batches of characters that pass through a low resolution
+BORN_SMALL = 0.3  # the same for coloured pictures
+BUSY = 0.4  # share of drawings that stand in a scene
+
+
+class Source(Protocol):
+    """Labelled pictures of one kind."""
+
+    classes: int
+
+    def draw(self, count: int, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Pictures (count x 3 x size x size in [0, 1]) and their labels."""
+        ...
+
+
+def sample_evenly(labels: Tensor, classes: int) -> Tensor:
+    """Weights that sample rare classes more often than their share, common ones less."""
+    sizes = torch.bincount(labels, minlength=classes).float()
+    return sizes[labels].pow(-0.6)
+
+
+class Glyphs:
+    """Characters of fonts."""
+
+    def __init__(self, bank: GlyphBank) -> None:
+        self.classes = len(bank.classes)
+        self._tiles = torch.from_numpy(bank.tiles)
+        self._labels = torch.from_numpy(bank.labels)
+        self._weights = sample_evenly(self._labels, self.classes)
+
+    def draw(self, count: int, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Bent, thickened, scanned and painted characters."""
+        chosen = torch.multinomial(self._weights, count, replacement=True, generator=rng)
+        tiles = self._tiles[chosen].unsqueeze(1).float() / 255
+        ink = augment.vary_ink(augment.warp(tiles, size, rng, angle=0.15, mirror=False), rng)
+        return _finish_ink(ink, rng), self._labels[chosen]
+
+
+class Strokes:
+    """Invented handwritten characters."""
+
+    def __init__(self, classes: int, seed: int) -> None:
+        self.classes = classes
+        self._alphabet = invent_classes(classes, torch.Generator().manual_seed(seed))
+
+    def draw(self, count: int, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Newly written, scanned and painted characters."""
+        labels = torch.randint(self.classes, (count,), generator=rng)
+        ink = write_strokes(self._alphabet, labels, size, rng)
+        return _finish_ink(ink, rng), labels
+
+
+class Drawings:
+    """Coloured drawings: alone, or in scenes of textures with other drawings around them."""
+
+    def __init__(self, bank: DrawingBank, textures: TextureBank) -> None:
+        self.classes = len(bank.classes)
+        self._tiles = torch.from_numpy(bank.tiles)
+        self._labels = torch.from_numpy(bank.labels)
+        self._weights = sample_evenly(self._labels, self.classes)
+        self._textures = torch.from_numpy(textures.tiles)
+
+    def draw(self, count: int, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Bent, recoloured drawings before backgrounds."""
+        chosen = torch.multinomial(self._weights, count, replacement=True, generator=rng)
+        warped = self._warp(chosen, size, rng)
+        busy = (torch.rand(count, generator=rng) < BUSY).nonzero()[:, 0]
+        behind = augment.soft_backgrounds(count, size, rng)
+        behind[busy] = self._scene(len(busy), size, rng)
+        pictures = augment.shift_colours(augment.place(warped, behind), rng)
+        return _finish_colour(pictures, rng), self._labels[chosen]
+
+    def _scene(self, count: int, size: int, rng: torch.Generator) -> Tensor:
+        """Textures with one smaller drawing somewhere, unevenly lit."""
+        tile = torch.randint(len(self._textures), (count,), generator=rng)
+        behind = augment.crop(self._textures[tile].float() / 255, size, rng)
+        other = torch.randint(len(self._tiles), (count,), generator=rng)
+        small = augment.scatter(self._warp(other, size, rng), rng)
+        return augment.light(augment.place(small, behind), rng)
+
+    def _warp(self, chosen: Tensor, size: int, rng: torch.Generator) -> Tensor:
+        tiles = self._tiles[chosen].float() / 255
+        return augment.warp(tiles, size, rng, angle=0.2, mirror=True)
+
+
+class Textures:
+    """Procedural textures."""
+
+    def __init__(self, bank: TextureBank) -> None:
+        self.classes = len(bank.classes)
+        self._tiles = torch.from_numpy(bank.tiles)
+        self._labels = torch.from_numpy(bank.labels)
+
+    def draw(self, count: int, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Turned and recoloured crops."""
+        chosen = torch.randint(len(self._tiles), (count,), generator=rng)
+        crops = augment.crop(self._tiles[chosen].float() / 255, size, rng)
+        return _finish_colour(augment.light(crops, rng), rng), self._labels[chosen]
+
+
+def _finish_ink(ink: Tensor, rng: torch.Generator) -> Tensor:
+    if torch.rand((), generator=rng) < SCANNED:
+        ink = augment.scan(ink, rng)
+    return augment.degrade(augment.paint(ink, rng), rng)
+
+
+def _finish_colour(pictures: Tensor, rng: torch.Generator) -> Tensor:
+    if torch.rand((), generator=rng) < BORN_SMALL:
+        pictures = augment.low_resolution(pictures, rng)
+    return augment.degrade(pictures, rng)

@@ -1,0 +1,223 @@
+"""The verbs, as Python functions. The command line calls these and nothing else."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from graft.backbones.load import list_backbones
+from graft.errors import DataError
+from graft.features import feature_table
+from graft.model import Model, Prediction, load
+from graft.progress import Progress
+from graft.recipe import make_recipe, read_recipe
+from graft.report import write_report
+from graft.run import run
+from graft.types import FloatArray, Json
+
+__all__ = ["backbones", "evaluate", "features", "fit", "load", "predict", "report"]
+
+
+def fit(
+    data: object = None,
+    *,
+    input: str | None = None,  # noqa: A002 - the command line's name
+    label: str | None = None,
+    group: str | None = None,
+    test: str | None = None,
+    task: str | None = None,
+    validation: float | None = None,
+    backbone: str | None = None,
+    weights: str | None = None,
+    size: int | None = None,
+    head: str | None = None,
+    dropout: float | None = None,
+    strategy: str | None = None,
+    scenario: str | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    optimizer: str | None = None,
+    schedule: str | None = None,
+    weight_decay: float | None = None,
+    label_smoothing: float | None = None,
+    class_weights: str | None = None,
+    augment: str | None = None,
+    patience: int | None = None,
+    seed: int | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    recipe: str | Path | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Train a model on a data set and write a run folder.
+
+    Every setting left at None keeps its value from `recipe`, or else the default that
+    `graft.recipe.Recipe` documents.
+
+    Args:
+        data: A folder of class folders, a table (CSV, JSON lines, Parquet), an `.npz` archive, a
+            CIFAR folder, a hub name (`hf:NAME`) or a Hugging Face data set.
+        input: Column of paths or pictures, in tables.
+        label: Column of labels, in tables.
+        group: Column whose values must not be split over train and test.
+        test: Another source that becomes the test set.
+        task: What is learnt: `classification`.
+        validation: Share of the training rows held out for early stopping.
+        backbone: `bundled`, a timm name or a folder.
+        weights: `pretrained`, `random` or a weights file.
+        size: Height and width in pixels instead of the checkpoint's own.
+        head: `linear`, or `mlp:WIDTH[,WIDTH]`.
+        dropout: Share of features dropped in front of the head's last layer.
+        strategy: `linear-probe`, `head`, `full`, `top-k[:K]` or `lp-ft`.
+        scenario: `standard`.
+        epochs: Largest number of epochs of a gradient phase.
+        batch_size: Rows per optimizer step.
+        lr: Learning rate.
+        optimizer: `adamw`, `adam` or `sgd`.
+        schedule: `cosine` or `constant`.
+        weight_decay: Pull on matrices and filters.
+        label_smoothing: Share of the target spread over all classes.
+        class_weights: `auto`, `none`, `sqrt` or `balanced`.
+        augment: `none`, `light` or `standard`.
+        patience: Epochs without a better validation loss before a phase stops.
+        seed: Of splits, heads, orders and augmentations.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        threads: CPU threads.
+        recipe: A `recipe.yaml` to start from.
+        out: The run folder; None takes `runs/<time>-<data>`.
+        progress: Told how far the work is.
+
+    Returns:
+        The trained model; its `result` is what `result.json` says.
+
+    Raises:
+        UserError: The data, a name, the machine or the output folder is at fault.
+    """
+    given = {
+        "input": input,
+        "label": label,
+        "group": group,
+        "test": test,
+        "task": task,
+        "validation": validation,
+        "backbone": backbone,
+        "weights": weights,
+        "size": size,
+        "head": head,
+        "dropout": dropout,
+        "strategy": strategy,
+        "scenario": scenario,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "optimizer": optimizer,
+        "schedule": schedule,
+        "weight_decay": weight_decay,
+        "label_smoothing": label_smoothing,
+        "class_weights": class_weights,
+        "augment": augment,
+        "patience": patience,
+        "seed": seed,
+        "device": device,
+        "threads": threads,
+    }
+    changes: Json = {name: value for name, value in given.items() if value is not None}
+    if isinstance(data, (str, Path)):
+        changes["data"] = str(data)
+    chosen = read_recipe(Path(recipe), changes) if recipe else make_recipe(changes)
+    if data is None and chosen.data is None:
+        raise DataError(
+            "No data set was given",
+            allowed="a folder, a table, an .npz archive, a CIFAR folder, a data set object",
+            next="name one, or give a recipe that does",
+        )
+    target = Path(out) if out is not None else None
+    finished = run(chosen, data=data, out=target, progress=progress)
+    write_report(finished.folder)
+    labels = tuple(finished.result["labels"])
+    task = str(finished.result["task"])
+    return Model(finished.network, labels, task, finished.result, finished.folder)
+
+
+def evaluate(
+    model: str | Path | Model,
+    data: object,
+    *,
+    input: str | None = None,  # noqa: A002 - the command line's name
+    label: str | None = None,
+    group: str | None = None,
+) -> Json:
+    """Figures with intervals of a model on a labelled data set; see `Model.evaluate`.
+
+    Raises:
+        UserError: The model or the data is at fault.
+    """
+    return _opened(model).evaluate(data, input=input, label=label, group=group)
+
+
+def predict(model: str | Path | Model, inputs: object) -> list[Prediction]:
+    """One row per input; see `Model.predict`.
+
+    Raises:
+        UserError: The model is at fault, or there is nothing to predict.
+    """
+    return _opened(model).predict(inputs)
+
+
+def features(
+    data: object,
+    *,
+    input: str | None = None,  # noqa: A002 - the command line's name
+    backbone: str = "bundled",
+    weights: str = "pretrained",
+    size: int | None = None,
+    device: str = "auto",
+) -> FloatArray:
+    """(N, D) float32 pooled features, rows in the data's order.
+
+    A row that cannot be read is NaN, and a warning counts such rows.
+
+    Args:
+        data: Any source that `fit` takes; labels are not needed.
+        input: Column of paths or pictures, in tables.
+        backbone: `bundled`, a timm name or a folder.
+        weights: `pretrained`, `random` or a weights file.
+        size: Height and width in pixels instead of the checkpoint's own.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+
+    Raises:
+        UserError: The data, a name or the machine is at fault.
+    """
+    table = feature_table(
+        data,
+        backbone=backbone,
+        weights=weights,
+        size=size,
+        columns={"input": input, "label": None},
+        device=device,
+    )
+    bad = [error for error in table.errors if error]
+    if bad:
+        message = f"{len(bad)} of {len(table.errors)} rows could not be read; they are NaN"
+        warnings.warn(message, stacklevel=2)
+    return table.features
+
+
+def report(folder: str | Path) -> Path:
+    """Write `report.html` of a finished run again; returns its path.
+
+    Raises:
+        UserError: No finished run stands there, or the folder cannot be written.
+    """
+    return write_report(Path(folder))
+
+
+def backbones(pattern: str = "") -> list[str]:
+    """Names of backbones that contain or match a pattern; `bundled` needs no download."""
+    return list_backbones(pattern)
+
+
+def _opened(model: str | Path | Model) -> Model:
+    return model if isinstance(model, Model) else load(model)

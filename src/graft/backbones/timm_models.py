@@ -1,0 +1,282 @@
+"""The only file that imports timm: names, construction, blocks and preprocessing of its models."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import cast
+
+import timm
+import torch
+from safetensors import SafetensorError
+from timm.data import resolve_model_data_config
+from timm.models._manipulate import MATCH_PREV_GROUP, group_with_matcher
+from torch import Tensor, nn
+
+from graft.errors import BackboneError
+from graft.types import Json, PreprocessSpec
+
+VERSION: str = timm.__version__
+
+# Entries of a pretrained_cfg that say where weights lay, not what they are.
+_SOURCE_KEYS = {"url", "file", "state_dict", "hf_hub_id", "hf_hub_filename", "source"}
+# What constructors and checkpoint readers raise for arguments and weights that do not fit.
+_CONSTRUCTION_ERRORS = (
+    *(RuntimeError, ValueError, TypeError, AssertionError, KeyError, IndexError, AttributeError),
+    *(NotImplementedError, OSError, EOFError, SafetensorError),
+)
+# A name that no group matcher knows: it lands where timm puts unmatched layers.
+_UNMATCHED = "\0unmatched"
+
+
+def names(pattern: str = "", *, tags: bool = True) -> list[str]:
+    """Names of timm's models that contain the pattern, or match it where it has `*` or `?`."""
+    return [name for name in timm.list_models(include_tags=tags) if matches(name, pattern)]
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name contains the pattern, or matches it where it has `*`, `?` or `[`."""
+    is_shell_pattern = bool(set("*?[") & set(pattern))
+    return fnmatch.fnmatchcase(name, pattern) if is_shell_pattern else pattern in name
+
+
+def is_architecture(name: str) -> bool:
+    """Whether timm builds a model of that name (without tag)."""
+    return bool(timm.is_model(name))
+
+
+def tagged_names(architecture: str) -> list[str]:
+    """The architecture's name with each of its pretrained tags."""
+    return [n for n in names(architecture) if n.partition(".")[0] == architecture]
+
+
+def pretrained_cfg(name: str) -> Json:
+    """timm's description of the weights behind a name, with or without tag."""
+    config = timm.get_pretrained_cfg(name)
+    return dict(config.to_dict()) if config else {}
+
+
+def folder_config(folder: Path) -> Json:
+    """The `config.json` of a folder in timm's layout.
+
+    Raises:
+        BackboneError: It is missing, is not JSON or names no architecture of timm's.
+    """
+    path = folder / "config.json"
+    try:
+        config: Json = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BackboneError(
+            f"The folder {folder} has no config.json",
+            allowed="a folder in timm's layout: config.json and model.safetensors",
+        ) from None
+    except ValueError as error:
+        raise BackboneError(f"{path} is not JSON: {error}") from None
+    architecture = config.get("architecture") if isinstance(config, dict) else None
+    if not isinstance(architecture, str) or not is_architecture(architecture):
+        raise BackboneError(
+            f"{path} names the architecture {architecture!r}, which timm {VERSION} does not have",
+            allowed="an `architecture` that `graft backbones` lists",
+        )
+    return config
+
+
+def create(
+    name: str, args: Json, *, weights: Path | None, pretrained: bool, seed: int
+) -> nn.Module:
+    """Build a model, its classifier included where the pretrained weights have one.
+
+    torch's global random state is as before afterwards.
+
+    Args:
+        name: A timm name, or `local-dir:` and a folder.
+        args: Arguments of the model's constructor.
+        weights: The file that holds the pretrained weights of a timm name.
+        pretrained: Whether to load weights; else they are drawn from the seed.
+        seed: Seed of random weights.
+
+    Raises:
+        BackboneError: The weights do not fit the architecture, or it does not take the arguments.
+    """
+    overlay = {"file": str(weights)} if weights else None
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        try:
+            model: nn.Module = timm.create_model(
+                name, pretrained=pretrained, pretrained_cfg_overlay=overlay, **args
+            )
+        except _CONSTRUCTION_ERRORS as error:
+            raise BackboneError(
+                f"The backbone '{name}' cannot be built with {args or 'its defaults'}: "
+                f"{condensed(error)}",
+                next="choose weights of this architecture, or another size",
+            ) from error
+    declared = _cfg(model).get("num_classes")
+    # timm loads leniently when these differ: a missing tensor would stay random unnoticed.
+    if pretrained and declared is not None and declared != model.num_classes:
+        raise BackboneError(
+            f"The weights of '{name}' have {declared} classes, its model {model.num_classes}"
+        )
+    return model.eval()
+
+
+def condensed(error: BaseException) -> str:
+    """A library's message on one line, at most 600 characters."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 600 else text[:600] + " ..."
+
+
+def remove_classifier(model: nn.Module) -> None:
+    """Make the model give pooled features."""
+    model.reset_classifier(0)  # type: ignore[operator]
+
+
+def _cfg(model: nn.Module) -> Json:
+    return cast(Json, model.pretrained_cfg)
+
+
+def classifier_names(model: nn.Module) -> tuple[str, ...]:
+    """Names of the modules that turn features into logits; none where the model has none."""
+    found = _cfg(model).get("classifier")
+    if not found:
+        return ()
+    return (found,) if isinstance(found, str) else tuple(found)
+
+
+def checkpoint_filter(model: nn.Module) -> Callable[[dict[str, Tensor]], dict[str, Tensor]] | None:
+    """timm's own renaming of foreign checkpoints for this architecture, where it has one."""
+    module = sys.modules[type(model).__module__]
+    function = getattr(module, "checkpoint_filter_fn", None)
+    if function is not None:
+        return lambda state: function(state, model)
+    return getattr(module, "_filter_fn", None)
+
+
+def grouping(model: nn.Module, tensors: Sequence[str]) -> list[list[str]] | None:
+    """Group tensor names by timm's `group_matcher(coarse=False)`, depth 0 first.
+
+    Layers that timm matches with no group, or only with whatever group comes last (a norm), join
+    the group that is defined before them if others are defined after them, else the last group.
+
+    Args:
+        model: A native model.
+        tensors: Names of its parameters and buffers, in the order of definition.
+
+    Returns:
+        The groups, or None where the model has no group matcher.
+    """
+    matcher = getattr(model, "group_matcher", None)
+    if matcher is None:
+        return None
+    rules = matcher(coarse=False)
+    named = [(name, None) for name in [*tensors, _UNMATCHED]]
+    grouped: dict[str, int] = group_with_matcher(named, rules, reverse=True)
+    nowhere = grouped.pop(_UNMATCHED)
+    loose = {name for name in tensors if grouped[name] == nowhere or _is_trailing(rules, name)}
+    firm = [grouped[name] for name in tensors if name not in loose]
+    if not firm:
+        return None
+    before, last = min(firm), max(firm)
+    groups: dict[int, list[str]] = {}
+    for name in tensors:
+        if name not in loose:
+            before = max(before, grouped[name])
+        elif grouped[name] >= last:
+            grouped[name] = before
+        groups.setdefault(grouped[name], []).append(name)
+    return [groups[number] for number in sorted(groups)]
+
+
+def _is_trailing(rules: object, name: str) -> bool:
+    """Whether the first rule that matches says: the same group as the one before."""
+    if not isinstance(rules, dict):
+        return False
+    specs = chain.from_iterable(
+        spec if isinstance(spec, (list, tuple)) else [(spec, None)]
+        for spec in rules.values()
+        if spec is not None
+    )
+    first = next((suffix for pattern, suffix in specs if re.match(pattern, name)), None)
+    return bool(first == MATCH_PREV_GROUP)
+
+
+def preprocessing(model: nn.Module, size: tuple[int, int] | None) -> PreprocessSpec:
+    """How timm prepares a picture for this model in evaluation.
+
+    Args:
+        model: A model that `create` built.
+        size: Height and width that replace the checkpoint's.
+    """
+    config = resolve_model_data_config(model)
+    channels, height, width = config["input_size"]
+    interpolation = config["interpolation"]
+    return PreprocessSpec(
+        size=size or (height, width),
+        crop_pct=float(config["crop_pct"]),
+        crop_mode=config["crop_mode"],
+        # `random` is timm's word for a training-time choice; its evaluation takes bilinear.
+        interpolation="bilinear" if interpolation == "random" else interpolation,
+        mean=_per_channel(config["mean"], channels),
+        std=_per_channel(config["std"], channels),
+    )
+
+
+def _per_channel(values: Iterable[float], channels: int) -> tuple[float, ...]:
+    """One value per channel; where the numbers differ, their average for all (timm's policy)."""
+    found = [float(value) for value in values]
+    return tuple(found) if len(found) == channels else (sum(found) / len(found),) * channels
+
+
+def timm_config(model: nn.Module, architecture: str, args: Json, spec: PreprocessSpec) -> Json:
+    """What `config.json` must hold so that timm builds the model and prepares pictures alike.
+
+    Args:
+        model: A model that `create` built.
+        architecture: Its name without tag.
+        args: Arguments of its constructor.
+        spec: The preprocessing in use.
+    """
+    source = _cfg(model)
+    # The values in use replace the checkpoint's advice for tests at another size.
+    dropped = _SOURCE_KEYS | {"architecture", "test_input_size", "test_crop_pct", "test_pool_size"}
+    dropped |= {"label_names", "label_descriptions", "label_offset", "num_classes", "custom_load"}
+    kept = {key: value for key, value in source.items() if key not in dropped}
+    kept |= {
+        "input_size": [spec.channels, *spec.size],
+        "crop_pct": spec.crop_pct,
+        "crop_mode": spec.crop_mode,
+        "interpolation": spec.interpolation,
+        "mean": list(spec.mean),
+        "std": list(spec.std),
+    }
+    if tuple(source.get("input_size", ())[1:]) != spec.size:
+        kept["pool_size"] = None
+    return {"architecture": architecture, "model_args": dict(args), "pretrained_cfg": kept}
+
+
+def native_model(config: Json, classes: int) -> nn.Module:
+    """The architecture's own model with its own classifier, weights random.
+
+    Args:
+        config: As `timm_config` gives it.
+        classes: Number of logits; 0 for none.
+    """
+    cfg = {**config["pretrained_cfg"], "architecture": config["architecture"]}
+    args = {**config["model_args"], "num_classes": classes, "pretrained_cfg": cfg}
+    return create(config["architecture"], args, weights=None, pretrained=False, seed=0)
+
+
+def linear_classifier(model: nn.Module, features: int) -> str | None:
+    """Name of the classifier where it is one linear layer on the pooled features, else None."""
+    found = classifier_names(model)
+    if len(found) != 1:
+        return None
+    layer = model.get_submodule(found[0])
+    if not isinstance(layer, nn.Linear) or layer.in_features != features or layer.bias is None:
+        return None
+    return found[0]

@@ -1,0 +1,113 @@
+"""`graft fit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graft.cli.console import Bars, output, print_json
+from graft.cli.options import AsJson, Backbone, Device, Group, Input, Label, Size, Weights
+
+
+def fit(
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DATA",
+            help="Folder of class folders, CSV, JSON lines, Parquet, .npz, CIFAR folder, hf:NAME.",
+        ),
+    ] = None,
+    backbone: Backbone = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            help="linear-probe, head, full, top-k[:K] or lp-ft. [lp-ft, or linear-probe if dear]"
+        ),
+    ] = None,
+    head: Annotated[str | None, typer.Option(help="linear or mlp:WIDTH. [linear]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Run folder. [runs/<time>-<data>]")
+    ] = None,
+    input: Input = None,  # noqa: A002 - the option's name
+    label: Label = None,
+    group: Group = None,
+    test: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Another source as the test set.")
+    ] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of training rows for early stopping. [0.2]")
+    ] = None,
+    weights: Weights = None,
+    size: Size = None,
+    dropout: Annotated[float | None, typer.Option(help="In front of the last layer. [0]")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="At most this many. [about 600 steps, 8 to 40 epochs]")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows per step. [32]")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate. [the strategy's]")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adamw, adam or sgd. [adamw]")] = None,
+    schedule: Annotated[str | None, typer.Option(help="cosine or constant. [cosine]")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="[0.01]")] = None,
+    label_smoothing: Annotated[float | None, typer.Option(help="[0]")] = None,
+    class_weights: Annotated[
+        str | None, typer.Option(help="auto, none, sqrt or balanced. [auto]")
+    ] = None,
+    augment: Annotated[
+        str | None, typer.Option(help="none, light or standard, where nothing is frozen. [light]")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Epochs without a better validation loss. [8]")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="classification. [classification]")] = None,
+    scenario: Annotated[str | None, typer.Option(help="standard. [standard]")] = None,
+    seed: Annotated[int | None, typer.Option(help="[0]")] = None,
+    device: Device = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads. [all cores]")] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A recipe.yaml to start from.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on DATA and write a run folder with model, result and report."""
+    from graft.api import fit as fit_model
+    from graft.cli.summary import print_summary
+
+    with Bars() as progress:
+        model = fit_model(
+            data,
+            input=input,
+            label=label,
+            group=group,
+            test=test,
+            task=task,
+            validation=validation,
+            backbone=backbone,
+            weights=weights,
+            size=size,
+            head=head,
+            dropout=dropout,
+            strategy=strategy,
+            scenario=scenario,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            optimizer=optimizer,
+            schedule=schedule,
+            weight_decay=weight_decay,
+            label_smoothing=label_smoothing,
+            class_weights=class_weights,
+            augment=augment,
+            patience=patience,
+            seed=seed,
+            device=device,
+            threads=threads,
+            recipe=recipe,
+            out=out,
+            progress=progress,
+        )
+    if as_json:
+        print_json({**model.result, "run": str(model.folder)})
+    else:
+        print_summary(output(), model.result, model.folder)

@@ -1,0 +1,106 @@
+"""The entry point: verbs, exit status, and how a failure is told.
+
+Exit status: 0 done; 2 the user's input or machine is at fault; 1 a fault of graft's own; 130
+Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from graft.cli import backbones, demo, evaluate, features, fit, predict, report
+from graft.cli.console import messages, print_json
+from graft.errors import GraftError, ResourceError, UserError
+
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+app = typer.Typer(
+    name="graft",
+    help="Transfer learning in one command: freeze, graft a head, train, evaluate honestly.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("fit")(fit.fit)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("features")(features.features)
+app.command("backbones")(backbones.backbones)
+app.command("report")(report.report)
+app.command("demo")(demo.demo)
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    if version:
+        from graft import __version__
+
+        typer.echo(f"graft {__version__}")
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    given = [*(sys.argv[1:] if arguments is None else arguments)]
+    sys.exit(_run(given))
+
+
+def _run(arguments: list[str]) -> int:
+    as_json = "--json" in arguments
+    try:
+        status = app(arguments, prog_name="graft", standalone_mode=False)
+    except GraftError as problem:
+        return _fail(problem, as_json, 2 if isinstance(problem, UserError) else 1)
+    except UsageError as problem:
+        return _fail(_usage(problem), as_json, 2)
+    except MemoryError:
+        return _fail(_out_of_memory(), as_json, 2)
+    except (KeyboardInterrupt, typer.Abort):
+        messages().print("Stopped.")
+        return 130
+    except BrokenPipeError:
+        # The reader of a pipe went away; writing more at exit would raise again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as problem:
+        traceback.print_exc()
+        return _fail(_own_fault(problem), as_json, 1)
+    return status if isinstance(status, int) else 0
+
+
+def _fail(problem: GraftError, as_json: bool, status: int) -> int:
+    if as_json:
+        print_json({"error": problem.to_dict()})
+    else:
+        messages().print(str(problem), markup=False)
+    return status
+
+
+def _usage(problem: Exception) -> UserError:
+    context = getattr(problem, "ctx", None)
+    command = context.command_path if context else "graft"
+    text = problem.format_message() if hasattr(problem, "format_message") else str(problem)
+    return UserError(text, next=f"'{command} --help' lists the options")
+
+
+def _out_of_memory() -> ResourceError:
+    return ResourceError(
+        "The machine ran out of memory",
+        allowed="what fits",
+        next="choose a smaller --batch-size, --size or --backbone",
+    )
+
+
+def _own_fault(problem: Exception) -> GraftError:
+    return GraftError(
+        f"graft failed with {type(problem).__name__}: {problem}",
+        next="please report this with the lines above",
+    )

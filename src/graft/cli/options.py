@@ -1,0 +1,35 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="Folder of class folders, CSV, JSON lines, Parquet, .npz, CIFAR folder, or hf:NAME.",
+    ),
+]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder or saved model.")]
+Input = Annotated[str | None, typer.Option("--input", help="Column of paths or pictures.")]
+Label = Annotated[str | None, typer.Option("--label", help="Column of labels.")]
+Group = Annotated[
+    str | None,
+    typer.Option("--group", help="Column kept on one side of a split (patient)."),
+]
+Backbone = Annotated[
+    str | None, typer.Option("--backbone", help="bundled, any timm name, or a folder. [bundled]")
+]
+Weights = Annotated[
+    str | None,
+    typer.Option("--weights", help="pretrained, random or a file. [pretrained]"),
+]
+Size = Annotated[
+    int | None, typer.Option("--size", help="Height and width in pixels. [the checkpoint's own]")
+]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps. [auto]")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]

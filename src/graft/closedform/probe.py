@@ -1,0 +1,249 @@
+"""The exact linear probe: standardise, fit a path of penalties, keep the best, fold back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from graft.closedform.axes import PrincipalScores, principal_scores
+from graft.closedform.linear import (
+    Float64Array,
+    LinearSolution,
+    class_counts,
+    log_softmax,
+    with_absent_classes,
+)
+from graft.closedform.logistic import LogisticProblem, lowest_logit, require_penalty
+from graft.types import FloatArray, IntArray
+
+PENALTIES = tuple(float(f"{10.0 ** (-power / 2):.3g}") for power in range(2, 15))
+"""0.1, 0.0316, ... 1e-7: penalties for features whose rows have mean square length one."""
+ONE_SHOT_PENALTY = 1e-2
+"""Where no class has two examples, nothing can be held out and this is used."""
+SHRINKAGE = 5.0
+"""Rows that the common scale counts for beside each feature's own standard deviation."""
+ROWS_A_CLASS = 10.0
+"""Mean validation rows a class from which the validation part chooses the penalty."""
+SCORED_ROWS = 1000
+"""Held-out training rows that are enough: further folds are not fitted."""
+PATIENCE = 2
+"""The path ends after this many penalties in a row that are worse than the best."""
+PATH_TOLERANCE = 1e-4
+"""Gradient tolerance while penalties are compared; the chosen one is solved to the full one."""
+FINAL_TOLERANCE = 1e-6
+SINGLE_PRECISION_PATH = 2**22
+"""Feature matrices with more values than this are multiplied in float32 along the path."""
+SINGLE_PRECISION = 2**24
+"""With more than this, also for the chosen penalty."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSolution:
+    """A linear head with the account of how it was chosen.
+
+    Attributes:
+        solution: Weight (C, D) and bias (C,) in the original features: the standardisation is
+            folded in.
+        penalty: The chosen one, for the standardised features.
+        scores: Penalty -> mean held-out log loss, for every penalty tried; empty where nothing
+            could be held out.
+        mean: (D,) of the training features.
+        scale: (D,) by which the centred features were divided.
+        chosen_by: `validation`, `cross-validation` or `default`.
+    """
+
+    solution: LinearSolution
+    penalty: float
+    scores: dict[float, float]
+    mean: Float64Array
+    scale: Float64Array
+    chosen_by: str
+
+
+def fit_probe(
+    features: FloatArray,
+    targets: IntArray,
+    classes: int,
+    *,
+    weights: FloatArray | None = None,
+    validation: tuple[FloatArray, IntArray] | None = None,
+    candidates: Sequence[float] = PENALTIES,
+    shrinkage: float = SHRINKAGE,
+) -> ProbeSolution:
+    """Multinomial logistic regression with the penalty chosen by held-out log loss.
+
+    The features are centred and scaled (`standardisation`). The penalties are tried from the
+    strongest to the weakest, each started from the one before, until two in a row are worse than
+    the best. They are judged on the validation part if it has ten rows a class on average and
+    every class that was trained; else by stratified cross-validation over the training rows
+    (`folds`); with one example a class the penalty is `ONE_SHOT_PENALTY`.
+
+    Args:
+        features: (N, D) training features.
+        targets: (N,) class indices.
+        classes: C. A class without examples is never predicted (see `fit_logistic`).
+        weights: (N,) positive row weights. Held-out rows count by the mean weight of their class.
+        validation: Features (M, D) and targets (M,); they choose the penalty, nothing else.
+        candidates: Positive penalties in any order.
+        shrinkage: See `standardisation`.
+
+    Raises:
+        ValueError: A penalty, a target or a weight is out of range.
+    """
+    for penalty in candidates:
+        require_penalty(penalty)
+    counts = class_counts(targets, classes)
+    present = np.flatnonzero(counts)
+    path = sorted(candidates, reverse=True)
+    mean, scale = standardisation(features, shrinkage)
+    dtype = np.float32 if features.size > SINGLE_PRECISION else np.float64
+    turned = principal_scores(features, mean, scale, dtype)
+    rows = np.ones(len(targets)) if weights is None else np.asarray(weights, dtype=np.float64)
+    training = Rows(turned.scores, np.searchsorted(present, targets), rows)
+    light = training.single() if features.size > SINGLE_PRECISION_PATH else training
+
+    problem = LogisticProblem.build(*training)
+    warm = problem.start()
+    if validation is not None and decides(validation[1], present):
+        held_out = held_out_rows(validation, turned, light, present)
+        scores, (warm,) = path_scores([(LogisticProblem.build(*light), held_out)], path)
+        chosen_by = "validation"
+    elif counts.max() > 1 and len(present) > 1:
+        pairs = [
+            (LogisticProblem.build(*light.take(kept)), light.take(held_out))
+            for kept, held_out in folds(light.targets)
+        ]
+        scores, chosen_by = path_scores(pairs, path)[0], "cross-validation"
+    else:
+        scores, chosen_by = {}, "default"
+    penalty = min(scores, key=lambda at: scores[at]) if scores else ONE_SHOT_PENALTY
+    final = problem.solve(penalty, warm, FINAL_TOLERANCE)
+    weight = final.weight @ turned.axes.T / scale
+    solution = with_absent_classes(
+        weight, final.bias - weight @ mean, present, classes, lowest_logit(problem, final)
+    )
+    return ProbeSolution(solution, penalty, scores, mean, scale, chosen_by)
+
+
+class Rows(NamedTuple):
+    """Rows in principal axes; targets are indices among the present classes."""
+
+    features: FloatArray
+    targets: IntArray
+    weights: Float64Array
+
+    def take(self, rows: IntArray) -> Rows:
+        """Some of the rows."""
+        return Rows(self.features[rows], self.targets[rows], self.weights[rows])
+
+    def single(self) -> Rows:
+        """The features in float32."""
+        return self._replace(features=self.features.astype(np.float32, copy=False))
+
+
+def standardisation(
+    features: FloatArray, shrinkage: float = SHRINKAGE
+) -> tuple[Float64Array, Float64Array]:
+    """The mean (D,) and the scale (D,) by which the probe standardises.
+
+    A standard deviation over few rows is unreliable, so each feature's variance is shrunk towards
+    the mean variance of all: `(N * own + shrinkage * common) / (N + shrinkage)`. The scale also
+    holds a factor `sqrt(D)`, so that a row has mean square length of about one and a penalty
+    means the same for every width.
+
+    >>> standardisation(np.array([[0.0, 3.0], [2.0, 3.0]]), shrinkage=0.0)[0].tolist()
+    [1.0, 3.0]
+    """
+    count, columns = features.shape
+    mean = np.asarray(features.mean(axis=0, dtype=np.float64))
+    variance = np.asarray(features.var(axis=0, dtype=np.float64))
+    common = float(variance.mean())
+    if common == 0:
+        return mean, np.ones(columns)
+    shrunk = (count * variance + shrinkage * common) / (count + shrinkage)
+    floor = 1e-12 * common  # a constant feature says nothing, whatever it is divided by
+    return mean, np.sqrt(np.maximum(shrunk, floor) * columns)
+
+
+def decides(targets: IntArray, present: IntArray) -> bool:
+    """Whether a validation part is large enough to choose the penalty."""
+    return len(targets) >= ROWS_A_CLASS * len(present) and bool(np.isin(present, targets).all())
+
+
+def held_out_rows(
+    validation: tuple[FloatArray, IntArray],
+    turned: PrincipalScores,
+    training: Rows,
+    present: IntArray,
+) -> Rows:
+    """The validation rows of trained classes, in principal axes, weighted like their class."""
+    features, targets = validation
+    known = np.isin(targets, present)
+    indices = np.searchsorted(present, targets[known])
+    standard = (features[known] - turned.mean) / turned.scale
+    class_weights = np.bincount(training.targets, training.weights) / np.bincount(training.targets)
+    dtype = training.features.dtype
+    return Rows((standard @ turned.axes).astype(dtype), indices, class_weights[indices])
+
+
+def path_scores(
+    pairs: Sequence[tuple[LogisticProblem, Rows]], path: Sequence[float]
+) -> tuple[dict[float, float], list[LinearSolution]]:
+    """Mean held-out log loss for each penalty until it rises, and the solutions at the best.
+
+    Args:
+        pairs: A problem and the rows that judge it, one pair a fold. The folds walk the path in
+            step, so that the path ends by their mean and not by the noise of one of them.
+        path: Penalties, the strongest first.
+    """
+    scores: dict[float, float] = {}
+    solutions = best = [problem.start() for problem, _ in pairs]
+    shares = np.array([held_out.weights.sum() for _, held_out in pairs])
+    worse = 0
+    for penalty in path:
+        solutions = [
+            problem.solve(penalty, solution, PATH_TOLERANCE)
+            for (problem, _), solution in zip(pairs, solutions, strict=True)
+        ]
+        losses = [
+            mean_loss(solution, held_out)
+            for (_, held_out), solution in zip(pairs, solutions, strict=True)
+        ]
+        score = float(shares @ np.array(losses) / shares.sum())
+        worse = worse + 1 if scores and score >= min(scores.values()) else 0
+        best = solutions if worse == 0 else best
+        scores[penalty] = score
+        if worse == PATIENCE:
+            break
+    return scores, best
+
+
+def mean_loss(solution: LinearSolution, rows: Rows) -> float:
+    """Weighted mean cross-entropy."""
+    log_probabilities = log_softmax(solution.logits(rows.features))
+    losses = log_probabilities[np.arange(len(rows.targets)), rows.targets]
+    return -float(rows.weights @ losses / rows.weights.sum())
+
+
+def folds(targets: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
+    """Stratified folds: (rows kept, rows held out), the same for the same targets.
+
+    Five folds; below 200 rows up to twenty, so that nearly all rows are kept (with twenty rows
+    this is leave-one-out). Every class keeps a row in every fold: one with a single row is never
+    held out. No more folds are given than hold out `SCORED_ROWS` rows.
+    """
+    counts = np.bincount(targets)
+    order = np.random.default_rng(0).permutation(len(targets))
+    order = order[np.argsort(targets[order], kind="stable")]
+    order = order[counts[targets[order]] > 1]
+    number = 5 if len(targets) >= 200 else min(20, len(order))
+    scored = 0
+    for fold in range(number):
+        held_out = np.sort(order[fold::number])
+        scored += len(held_out)
+        yield np.setdiff1d(np.arange(len(targets)), held_out), held_out
+        if scored >= SCORED_ROWS:
+            return

@@ -1,0 +1,121 @@
+"""Random changes to pixels that leave the class as it is, a whole batch at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from graft.errors import unknown_name
+
+Augmentation = Callable[[Tensor, Generator], Tensor]
+
+_DEGREES = 10.0
+_SHIFT = 0.1  # of the side
+_SCALE = (0.85, 1.15)
+_JITTER = 0.2
+# ITU-R BT.601 luma, as Pillow's grey conversion has it.
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def augmentation(name: str) -> Augmentation | None:
+    """The augmentation of this name: `none`, `light` or `standard`.
+
+    `light` shifts, turns and scales a little, and is safe for writing and other pictures whose
+    mirror image means something else. `standard` adds mirroring and changes of brightness,
+    contrast and saturation.
+
+    Returns:
+        A function from (B, C, H, W) uint8 and a CPU generator to the same shape and type, or
+        None for `none`.
+
+    Raises:
+        UnknownNameError: No such name.
+    """
+    if name not in _AUGMENTATIONS:
+        raise unknown_name("augmentation", name, _AUGMENTATIONS)
+    return _AUGMENTATIONS[name]
+
+
+def light(pixels: Tensor, generator: Generator) -> Tensor:
+    """Turns by up to 10 degrees, shifts by up to 10 % of the side, scales by 0.85 to 1.15.
+
+    Pixels from beyond the edge repeat the edge.
+
+    Args:
+        pixels: (B, C, H, W) uint8.
+        generator: On the CPU, whatever the device, so that all devices draw alike.
+    """
+    theta = _affine(pixels, generator)
+    grid = functional.affine_grid(theta, list(pixels.shape), align_corners=False)
+    moved = functional.grid_sample(
+        pixels.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    return _bytes(moved)
+
+
+def standard(pixels: Tensor, generator: Generator) -> Tensor:
+    """`light`, then mirrors every second picture and jitters its colours by up to 20 %.
+
+    Args:
+        pixels: (B, C, H, W) uint8, red first.
+        generator: On the CPU.
+    """
+    moved = light(pixels, generator)
+    mirrored = _per_picture(pixels, generator, 0.0, 1.0) < 0.5
+    return _jittered(torch.where(mirrored, moved.flip(-1), moved), generator)
+
+
+def _affine(pixels: Tensor, generator: Generator) -> Tensor:
+    """(B, 2, 3) maps from output to input places, in affine_grid's coordinates (-1 to 1)."""
+    batch, _, height, width = pixels.shape
+    low, high = torch.tensor(
+        [
+            [-_DEGREES, -2 * _SHIFT, -2 * _SHIFT, _SCALE[0]],
+            [_DEGREES, 2 * _SHIFT, 2 * _SHIFT, _SCALE[1]],
+        ]
+    )
+    drawn = low + (high - low) * torch.rand(batch, 4, generator=generator)
+    angle, right, down, scale = drawn.unbind(1)
+    cosine, sine = (f(angle * math.pi / 180) / scale for f in (torch.cos, torch.sin))
+    aspect = height / width
+    rows = [cosine, -sine * aspect, -right, sine / aspect, cosine, -down]
+    return torch.stack(rows, dim=1).view(batch, 2, 3).to(pixels.device)
+
+
+def _jittered(pixels: Tensor, generator: Generator) -> Tensor:
+    """Brightness, contrast and saturation, each blended with black, mean grey or grey."""
+    colours = pixels.float()
+    brightness, contrast, saturation = (
+        _per_picture(pixels, generator, 1 - _JITTER, 1 + _JITTER) for _ in range(3)
+    )
+    colours = (colours * brightness).clamp(0, 255)
+    mean = _grey(colours).mean(dim=(1, 2, 3), keepdim=True)
+    colours = torch.lerp(mean, colours, contrast).clamp(0, 255)
+    return _bytes(torch.lerp(_grey(colours), colours, saturation))
+
+
+def _grey(colours: Tensor) -> Tensor:
+    if colours.shape[1] != len(_LUMA):
+        return colours
+    return (colours * colours.new_tensor(_LUMA).view(1, -1, 1, 1)).sum(dim=1, keepdim=True)
+
+
+def _per_picture(pixels: Tensor, generator: Generator, low: float, high: float) -> Tensor:
+    """(B, 1, 1, 1) numbers, one per picture."""
+    drawn = low + (high - low) * torch.rand(len(pixels), 1, 1, 1, generator=generator)
+    return drawn.to(pixels.device)
+
+
+def _bytes(values: Tensor) -> Tensor:
+    return values.round().clamp(0, 255).to(torch.uint8)
+
+
+_AUGMENTATIONS: dict[str, Augmentation | None] = {
+    "none": None,
+    "light": light,
+    "standard": standard,
+}

@@ -1,0 +1,233 @@
+"""From named columns to examples: which column is what, and what a cell means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from graft.data.examples import Examples, Row, SetAside, assemble
+from graft.data.labels import label_texts
+from graft.data.parts import SPELLINGS, UNDECLARED, part_named
+from graft.data.pictures import ArrayPicture, BytesPicture, FilePicture, ImagePicture, Picture
+from graft.errors import DataError
+
+_INPUTS = ("path", "file", "filename", "image", "img", "picture", "image_path", "file_name")
+_LABELS = ("label", "labels", "class", "target", "category", "y")
+_PARTS = ("split", "part", "fold")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Named columns of equal length.
+
+    Attributes:
+        source: Where they come from, as the user named it.
+        base: The folder against which relative paths resolve.
+        cells: Column name to its cells.
+        class_names: For columns of class numbers, what the numbers stand for.
+        part: The part that all rows belong to; '' where a column may tell.
+    """
+
+    source: str
+    base: Path
+    cells: Mapping[str, Sequence[object]]
+    class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    part: str = UNDECLARED
+
+    def __len__(self) -> int:
+        return len(next(iter(self.cells.values()), ()))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The columns that the user named; None means: find it.
+
+    Attributes:
+        input: Paths or pictures.
+        label: Class names.
+        group: What must stay on one side of a split.
+        labelled: Whether labels are wanted at all.
+    """
+
+    input: str | None = None
+    label: str | None = None
+    group: str | None = None
+    labelled: bool = True
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The rows of one table, with the names its labels may have where it declares them."""
+
+    rows: list[Row]
+    left_out: list[SetAside]
+    label_column: str | None
+    class_names: tuple[str, ...] | None
+
+
+def read_columns(tables: Sequence[Columns], wanted: Wanted) -> Examples:
+    """Reads the rows of one or several tables with the same columns.
+
+    Raises:
+        DataError: A column is missing, or its cells are not what it should hold.
+    """
+    read = [_read_one(table, wanted) for table in tables]
+    source = tables[0].source
+    rows = [row for cells in read for row in cells.rows]
+    left_out = [entry for cells in read for entry in cells.left_out]
+    if not rows:
+        raise DataError(
+            f"{source} holds no usable rows ({len(left_out)} without picture or label)",
+            next="check the columns named with --input and --label",
+        )
+    _check_files(source, rows, tables[0].base)
+    return assemble(
+        source,
+        rows,
+        labels=read[0].class_names,
+        labelled=wanted.labelled,
+        set_aside=left_out,
+        label_column=read[0].label_column,
+    )
+
+
+def _read_one(table: Columns, wanted: Wanted) -> _Cells:
+    input_column = _column(table, "input", wanted.input, _INPUTS)
+    names = _row_names(table, table.cells[input_column])
+    label_column = None
+    labels: list[str | None] = [None] * len(table)
+    if wanted.labelled:
+        label_column = _column(table, "label", wanted.label, _LABELS)
+        labels = _labels(table, label_column)
+    groups = _groups(table, wanted.group)
+    parts = _parts(table)
+    rows, left_out = [], []
+    for number, cell in enumerate(table.cells[input_column]):
+        if cell is None or cell == "":
+            left_out.append(SetAside(names[number], f"no picture in column '{input_column}'"))
+        elif wanted.labelled and labels[number] is None:
+            left_out.append(SetAside(names[number], f"no label in column '{label_column}'"))
+        else:
+            picture = _picture(cell, names[number], table.base, input_column)
+            rows.append(Row(picture, labels[number], parts[number], groups[number]))
+    known = table.class_names.get(label_column) if label_column else None
+    return _Cells(rows, left_out, label_column, known)
+
+
+def _column(table: Columns, role: str, named: str | None, usual: Sequence[str]) -> str:
+    """The column for a role: the one named, else the first that bears a usual name."""
+    columns = list(table.cells)
+    if named is not None:
+        if named in columns:
+            return named
+        raise _no_column(table, f"{table.source} has no column named '{named}'", named)
+    folded = {name.strip().casefold(): name for name in reversed(columns)}
+    found = next((folded[name] for name in usual if name in folded), None)
+    if found is None:
+        problem = f"None of the columns of {table.source} has a usual name for the {role}"
+        raise _no_column(table, problem, "", f"name the column with --{role} COLUMN")
+    return found
+
+
+def _no_column(table: Columns, found: str, name: str, advice: str = "") -> DataError:
+    columns = list(table.cells)
+    folded = {column.casefold(): column for column in columns}
+    near = get_close_matches(name.casefold(), folded, n=1)
+    if near:
+        advice = f"did you mean '{folded[near[0]]}'?"
+    return DataError(found, allowed=", ".join(columns), next=advice or "name one of them")
+
+
+def _row_names(table: Columns, cells: Sequence[object]) -> list[str]:
+    """The path where the cell has one, else the row's number, counted from 1."""
+    prefix = f"{table.part} row" if table.part else "row"
+    return [_path_in(cell) or f"{prefix} {number}" for number, cell in enumerate(cells, 1)]
+
+
+def _path_in(cell: object) -> str | None:
+    path = cell.get("path") if isinstance(cell, dict) else cell
+    return path if isinstance(path, str) and path else None
+
+
+def _labels(table: Columns, column: str) -> list[str | None]:
+    texts = label_texts(table.cells[column], column)
+    names = table.class_names.get(column)
+    return texts if names is None else [_class_name(text, names, column) for text in texts]
+
+
+def _class_name(text: str | None, names: tuple[str, ...], column: str) -> str | None:
+    """The name behind a class number; -1 is the usual sign for a hidden label."""
+    if text is None or text == "-1":
+        return None
+    if text.isdecimal() and int(text) < len(names):
+        return names[int(text)]
+    raise DataError(
+        f"Column '{column}' holds class number {text}, and declares {len(names)} class names",
+        allowed=f"0 to {len(names) - 1}",
+    )
+
+
+def _groups(table: Columns, column: str | None) -> list[str | None]:
+    if column is None:
+        return [None] * len(table)
+    cells = table.cells[_column(table, "group", column, ())]
+    return [None if cell is None or cell == "" else str(cell) for cell in cells]
+
+
+def _parts(table: Columns) -> list[str]:
+    """The declared part of each row: the table's own, or that of a column such as `split`."""
+    if table.part:
+        return [table.part] * len(table)
+    for column, cells in table.cells.items():
+        if column.strip().casefold() not in _PARTS:
+            continue
+        texts = ["" if cell is None else str(cell).strip() for cell in cells]
+        if any(part_named(text) for text in texts):
+            return [_declared(text, column) for text in texts]
+    return [UNDECLARED] * len(table)
+
+
+def _declared(text: str, column: str) -> str:
+    part = part_named(text) if text else UNDECLARED
+    if part is None:
+        raise DataError(
+            f"Column '{column}' says '{text}' where other rows name train, validation or test",
+            allowed=f"{SPELLINGS}, or nothing",
+            next="correct the cell, or rename the column if it means something else",
+        )
+    return part
+
+
+def _picture(cell: object, name: str, base: Path, column: str) -> Picture:
+    if isinstance(cell, dict):
+        data = cell.get("bytes")
+        cell = data if data is not None else cell.get("path")
+    if isinstance(cell, str):
+        return FilePicture(base / cell, cell)
+    if isinstance(cell, (bytes, bytearray)):
+        return BytesPicture(bytes(cell), name)
+    if isinstance(cell, Image.Image):
+        return ImagePicture(cell, name)
+    if isinstance(cell, np.ndarray):
+        return ArrayPicture(cell, name)
+    raise DataError(
+        f"Column '{column}' holds a {type(cell).__name__}, not a picture: {cell!r:.80}",
+        allowed="paths, or embedded pictures",
+        next="name the column of paths with --input",
+    )
+
+
+def _check_files(source: str, rows: Sequence[Row], base: Path) -> None:
+    """A table none of whose files exist is one mistake, not N."""
+    paths = [row.picture.path for row in rows if isinstance(row.picture, FilePicture)]
+    if len(paths) == len(rows) and not any(path.exists() for path in paths):
+        raise DataError(
+            f"None of the {len(rows)} files that {source} names exists, such as {paths[0]}",
+            allowed=f"paths that are absolute or relative to {base}",
+            next="move the table beside the pictures, or correct the paths",
+        )

@@ -1,0 +1,195 @@
+"""One door for every kind of data: looks at the source and calls the reader for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from graft.data.arrays import read_arrays
+from graft.data.cifar import is_cifar, read_cifar
+from graft.data.columns import Wanted, read_columns
+from graft.data.examples import Examples, SetAside, join_test
+from graft.data.folders import PICTURE_EXTENSIONS, read_flat, read_folder
+from graft.data.huggingface import PREFIX, dataset_columns, download, is_dataset
+from graft.data.pictures import (
+    ArrayPicture,
+    BytesPicture,
+    FilePicture,
+    ImagePicture,
+    Picture,
+)
+from graft.data.tables import TABLES, read_table
+from graft.errors import DataError
+
+_ARRAYS = ".npz"
+_KINDS = (
+    "a folder of class folders, a CIFAR folder, a .csv, .tsv, .jsonl, .ndjson, .parquet or .npz "
+    "file, a Hugging Face Dataset or DatasetDict, or hf:NAME"
+)
+
+
+def read(
+    source: object,
+    *,
+    input: str | None = None,  # noqa: A002 - the command line's name for it
+    label: str | None = None,
+    group: str | None = None,
+    test: object = None,
+    labelled: bool = True,
+    min_classes: int = 2,
+) -> Examples:
+    """Reads a labelled set of pictures, whatever it is stored as.
+
+    Nothing is decoded here: pictures that cannot be opened show when they are.
+
+    Args:
+        source: A path (folder or file), a Hugging Face object, or `hf:NAME`.
+        input: The column of paths or pictures; found by its name when None.
+        label: The column of class names (`fine` or `coarse` for CIFAR-100); found when None.
+        group: The column whose values must stay on one side of a split.
+        test: Another source, which becomes the test part; its labels must be known.
+        labelled: False reads pictures alone.
+        min_classes: With fewer classes the data cannot be learned from; 1 for data that a
+            trained model is only tried on.
+
+    Raises:
+        DataError: The source does not exist or is not what is allowed.
+        NetworkError: A download failed.
+    """
+    wanted = Wanted(input, label, group, labelled)
+    examples = _read_one(source, wanted)
+    if labelled and len(examples.labels) < min_classes:
+        raise DataError(
+            f"{examples.source} holds {len(examples.labels)} class: "
+            f"{', '.join(examples.labels) or 'no labelled rows'}",
+            allowed=f"at least {min_classes} classes",
+            next="add pictures of another class, such as 'other'",
+        )
+    if test is None:
+        return examples
+    folder = isinstance(test, (str, Path)) and Path(test).expanduser().is_dir()
+    return join_test(examples, _read_one(test, Wanted(labelled=labelled) if folder else wanted))
+
+
+def read_inputs(sources: Sequence[object]) -> tuple[Picture, ...]:
+    """The pictures to predict, in the order given; a missing file fails when it is opened.
+
+    Args:
+        sources: Picture files, folders, tables, `.npz` files, encoded bytes, PIL images,
+            arrays of one picture (H, W[, C]) or several (N, H, W, C), Hugging Face objects.
+
+    Raises:
+        DataError: There are none, or an input is of another kind.
+    """
+    alone = isinstance(sources, (str, bytes, Path, np.ndarray, Image.Image)) or is_dataset(sources)
+    several = [sources] if alone else list(sources)
+    pictures = [picture for n, one in enumerate(several) for picture in _inputs(one, f"input {n}")]
+    if not pictures:
+        raise DataError("No pictures were given", allowed=f"picture files, or {_KINDS}")
+    return tuple(pictures)
+
+
+def _read_one(source: object, wanted: Wanted) -> Examples:
+    if is_dataset(source):
+        return _read_dataset(source, "the data set", wanted)
+    if not isinstance(source, (str, Path)):
+        raise DataError(f"A {type(source).__name__} was given as data", allowed=_KINDS)
+    if str(source).startswith(PREFIX):
+        return _read_dataset(download(str(source)), str(source), wanted)
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise _missing(path, str(source))
+    return _read_folder(path, str(source), wanted) if path.is_dir() else _read_file(path, wanted)
+
+
+def _read_dataset(dataset: Any, shown: str, wanted: Wanted) -> Examples:
+    tables, left_out = dataset_columns(dataset, shown)
+    return _with_set_aside(read_columns(tables, wanted), left_out)
+
+
+def _with_set_aside(examples: Examples, left_out: list[SetAside]) -> Examples:
+    return replace(examples, set_aside=tuple(left_out) + examples.set_aside)
+
+
+def _read_folder(path: Path, shown: str, wanted: Wanted) -> Examples:
+    if is_cifar(path):
+        return read_cifar(path, shown, label=wanted.label)
+    given = {"input": wanted.input, "label": wanted.label, "group": wanted.group}
+    named = [role for role, column in given.items() if column is not None]
+    if named:
+        raise DataError(
+            f"{shown} is a folder, which has no columns, and --{named[0]} names one",
+            allowed="columns of a table",
+            next="leave the option away, or give a table that names the pictures",
+        )
+    return read_folder(path, shown) if wanted.labelled else read_flat(path, shown)
+
+
+def _read_file(path: Path, wanted: Wanted) -> Examples:
+    extension = path.suffix.lower()
+    if extension in TABLES:
+        return read_columns([read_table(path, str(path))], wanted)
+    if extension == _ARRAYS:
+        return read_arrays(path, str(path), labelled=wanted.labelled)
+    raise DataError(
+        f"{path} is a file of an unknown kind ('{path.suffix}')", allowed=_KINDS, next=_advice(path)
+    )
+
+
+def _advice(path: Path) -> str:
+    if path.suffix.lower() in PICTURE_EXTENSIONS:
+        return "give the folder that holds the class folders, not a single picture"
+    if path.suffix.lower() in {".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z"}:
+        return "unpack it and give the folder"
+    return "convert it to one of these"
+
+
+def _missing(path: Path, shown: str) -> DataError:
+    parent = path.parent
+    names = [entry.name for entry in parent.iterdir()] if parent.is_dir() else []
+    near = get_close_matches(path.name, names, n=3)
+    if near:
+        advice = "did you mean " + " or ".join(f"'{parent / name}'" for name in near) + "?"
+    elif not parent.is_dir():
+        advice = f"check the path: the folder {parent} does not exist either"
+    else:
+        advice = f"check the path, or write hf:{shown} for a data set on the Hugging Face hub"
+    return DataError(f"{shown} does not exist", allowed=_KINDS, next=advice)
+
+
+def _inputs(source: object, name: str) -> Sequence[Picture]:
+    if isinstance(source, (str, Path)) and not str(source).startswith(PREFIX):
+        return _path_inputs(Path(source).expanduser(), str(source))
+    if isinstance(source, str) or is_dataset(source):
+        return _read_one(source, Wanted(labelled=False)).pictures
+    if isinstance(source, Image.Image):
+        return [ImagePicture(source, name)]
+    if isinstance(source, (bytes, bytearray)):
+        return [BytesPicture(bytes(source), name)]
+    if isinstance(source, np.ndarray):
+        return _array_inputs(source, name)
+    if isinstance(source, (FilePicture, BytesPicture, ArrayPicture, ImagePicture)):
+        return [source]
+    raise DataError(
+        f"A {type(source).__name__} was given as {name}", allowed=f"pictures as files, {_KINDS}"
+    )
+
+
+def _path_inputs(path: Path, shown: str) -> Sequence[Picture]:
+    if path.is_dir() or path.suffix.lower() in {*TABLES, _ARRAYS}:
+        return _read_one(path, Wanted(labelled=False)).pictures
+    return [FilePicture(path, shown)]
+
+
+def _array_inputs(array: np.ndarray[Any, Any], name: str) -> Sequence[Picture]:
+    """One picture, or N of them; three dimensions are one picture if the last is its colours."""
+    one = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
+    if one or array.ndim not in (3, 4):
+        return [ArrayPicture(array, name)]
+    return [ArrayPicture(pixels, f"{name}[{row}]") for row, pixels in enumerate(array)]

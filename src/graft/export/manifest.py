@@ -1,0 +1,107 @@
+"""`graft.json`: what a saved model says about itself, and the digest that seals it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from graft.errors import ModelError
+from graft.types import Json, PreprocessSpec
+
+FILE = "graft.json"
+TIMM, SEPARATE = "timm", "backbone+head"
+FORMATS = (TIMM, SEPARATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A saved model's description.
+
+    Attributes:
+        format: `timm` (one native model) or `backbone+head`.
+        labels: Label names, in the order of the logits.
+        task: Such as `classification`.
+        head: The head's `spec`, `features` and `classes`.
+        preprocess: How a picture becomes an input.
+        backbone: Its `name` and `architecture`, and the `source` of its pretrained weights.
+        extras: What the caller wants to find again; not sealed.
+    """
+
+    format: str
+    labels: tuple[str, ...]
+    task: str
+    head: Json
+    preprocess: PreprocessSpec
+    backbone: Json
+    extras: Json = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything that decides what an answer means."""
+        sealed = {key: value for key, value in self.to_dict().items() if key != "extras"}
+        text = json.dumps(sealed, sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_dict(self) -> Json:
+        """The fields as JSON values."""
+        return {
+            "format": self.format,
+            "labels": list(self.labels),
+            "task": self.task,
+            "head": self.head,
+            "preprocess": self.preprocess.to_dict(),
+            "backbone": self.backbone,
+            "extras": self.extras,
+        }
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read `graft.json`.
+
+    Raises:
+        ModelError: It is not what `save_model` writes.
+    """
+    fields = read_json(folder / FILE)
+    try:
+        manifest = Manifest(
+            format=fields["format"],
+            labels=tuple(fields["labels"]),
+            task=fields["task"],
+            head=fields["head"],
+            preprocess=PreprocessSpec.from_dict(fields["preprocess"]),
+            backbone=fields["backbone"],
+            extras=fields["extras"],
+        )
+    except (KeyError, TypeError) as error:
+        raise ModelError(
+            f"{folder / FILE} is not a description of a model: {error!r}",
+            next="save the model again",
+        ) from error
+    if manifest.format not in FORMATS:
+        raise ModelError(
+            f"{folder / FILE} has the format '{manifest.format}'", allowed=", ".join(FORMATS)
+        )
+    return manifest
+
+
+def read_json(path: Path) -> Json:
+    """Read a file that holds one JSON object.
+
+    Raises:
+        ModelError: It does not.
+    """
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelError(f"{path} cannot be read: {error}", next="save the model again") from error
+    if not isinstance(fields, dict):
+        raise ModelError(f"{path} holds no JSON object", next="save the model again")
+    return fields
+
+
+def write_json(path: Path, fields: Json) -> None:
+    """Write one JSON object, indented, with a newline at its end."""
+    text = json.dumps(fields, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,144 @@
+"""Embeddings: the pooled output of a frozen backbone for every row of a data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from graft.backbones.load import load_backbone
+from graft.bank import bank_folder
+from graft.bank.feed import Feed
+from graft.bank.pixels import Pixels
+from graft.data import Examples, read
+from graft.device import pick_device
+from graft.errors import DataError, OutputError
+from graft.heads.build import build_head
+from graft.network import Network
+from graft.progress import Progress, Silent
+from graft.types import FloatArray
+
+FORMATS = (".parquet", ".npz")
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureTable:
+    """Features with what they belong to, rows in the data's order.
+
+    Attributes:
+        inputs: Names of the N rows.
+        labels: Class name of each row, or None where it has none.
+        features: (N, D) float32; NaN in the rows that could not be read.
+        errors: Reason of each row that could not be read, else None.
+    """
+
+    inputs: tuple[str, ...]
+    labels: tuple[str | None, ...]
+    features: FloatArray
+    errors: tuple[str | None, ...]
+
+    def write(self, path: Path) -> Path:
+        """Write a Parquet table (`input`, `label`, `error`, `features`) or an `.npz` archive.
+
+        Raises:
+            OutputError: The ending is neither, or the file cannot be written.
+        """
+        if path.suffix not in FORMATS:
+            raise OutputError(
+                f"Features cannot be written as '{path.name}'",
+                allowed=" or ".join(FORMATS),
+                next="choose one of these endings",
+            )
+        temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+        try:
+            (self._write_parquet if path.suffix == ".parquet" else self._write_npz)(temporary)
+            temporary.replace(path)
+        except OSError as problem:
+            temporary.unlink(missing_ok=True)
+            raise OutputError(
+                f"{path} cannot be written ({problem.strerror or problem})",
+                allowed="a file in a folder that you may write to",
+                next="choose another with --out",
+            ) from problem
+        return path
+
+    def _write_parquet(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        width = self.features.shape[1]
+        flat = pa.array(np.ascontiguousarray(self.features).reshape(-1))
+        columns = {
+            "input": pa.array(self.inputs, pa.string()),
+            "label": pa.array(self.labels, pa.string()),
+            "error": pa.array(self.errors, pa.string()),
+            "features": pa.FixedSizeListArray.from_arrays(flat, width),
+        }
+        pq.write_table(pa.table(columns), path)
+
+    def _write_npz(self, path: Path) -> None:
+        np.savez(
+            path,
+            allow_pickle=False,
+            input=np.array(self.inputs),
+            label=np.array([label or "" for label in self.labels]),
+            error=np.array([error or "" for error in self.errors]),
+            features=self.features,
+        )
+
+
+def feature_table(
+    data: object,
+    *,
+    backbone: str,
+    weights: str,
+    size: int | None,
+    columns: dict[str, str | None],
+    device: str,
+    progress: Progress | None = None,
+) -> FeatureTable:
+    """Pooled features of every row, from the bank where they are known.
+
+    Args:
+        data: Any source that `fit` takes; labels are not needed.
+        backbone: `bundled`, a timm name or a folder.
+        weights: `pretrained`, `random` or a weights file.
+        size: Height and width in pixels instead of the checkpoint's own.
+        columns: `input` and `label` column of a table, None where they are to be found.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        progress: Told how far the work is.
+
+    Raises:
+        UserError: The data, a name or the machine is at fault.
+    """
+    listener, root = progress or Silent(), bank_folder()
+    examples = read(data, input=columns["input"], label=columns["label"], labelled=False)
+    model = load_backbone(backbone, weights=weights, size=size)
+    pixels = Pixels(examples, model.spec, root, listener)
+    rows = np.array([r for r in range(len(examples)) if r not in pixels.faults], dtype=np.int64)
+    if not len(rows):
+        raise DataError(
+            f"None of the {len(examples)} pictures of {examples.source} can be read",
+            allowed="at least one readable picture",
+            next="look at the files",
+        )
+    # A head is not used, but a network is what the bank's keys and feeds are made of.
+    network = Network(model, build_head("linear", model.num_features, 2)).to(pick_device(device))
+    digests = [digest for digest in (pixels.digests[row] for row in rows) if digest]
+    feed = Feed(pixels, digests, network, torch.device(pick_device(device)), root, listener)
+    values = feed.activations(len(model.blocks), model)(np.arange(len(rows)))
+    features = np.full((len(examples), model.num_features), np.nan, dtype=np.float32)
+    features[rows] = values.numpy()
+    return _table(examples, features, pixels.faults)
+
+
+def _table(examples: Examples, features: FloatArray, faults: dict[int, str]) -> FeatureTable:
+    labels = [examples.labels[target] if target >= 0 else None for target in examples.targets]
+    return FeatureTable(
+        tuple(picture.name for picture in examples.pictures),
+        tuple(labels),
+        features,
+        tuple(faults.get(row) for row in range(len(examples))),
+    )

@@ -1,0 +1,66 @@
+"""What every head has in common."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Head(nn.Module):
+    """New layers for the task: features (B, D) to logits (B, C).
+
+    Attributes:
+        spec: The text that builds the same head again, such as `linear` or `mlp:1024`.
+        features: D, the width of the backbone's pooled features.
+        classes: C, the number of logits.
+    """
+
+    def __init__(self, spec: str, features: int, classes: int) -> None:
+        super().__init__()
+        self.spec = spec
+        self.features = features
+        self.classes = classes
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (B, D) to logits (B, C)."""
+        raise NotImplementedError
+
+    def layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Weight and bias of the linear layers that make up the head, with ReLU between them."""
+        raise NotImplementedError
+
+    def set_layers(self, layers: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """The inverse of `layers`.
+
+        Raises:
+            ValueError: Their number or shapes are not this head's.
+        """
+        shapes = [(tuple(w.shape), tuple(b.shape)) for w, b in layers]
+        expected = [(tuple(w.shape), tuple(b.shape)) for w, b in self.layers()]
+        if shapes != expected:
+            raise ValueError(f"layers of shapes {shapes}, expected {expected}")
+        self._set(layers)
+
+    def _set(self, layers: Sequence[tuple[Tensor, Tensor]]) -> None:
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        """Shown when the head is printed."""
+        return f"{self.spec}, {self.features} -> {self.classes}"
+
+
+def initialise(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+    """Draw both from U(-1/sqrt(D), 1/sqrt(D)), as `torch.nn.Linear` does, from the given generator.
+
+    Args:
+        weight: (C, D), filled in place.
+        bias: (C,), filled in place.
+        generator: Where the numbers come from; the global state is left alone.
+    """
+    bound = 1 / math.sqrt(weight.shape[1])
+    with torch.no_grad():
+        weight.uniform_(-bound, bound, generator=generator)
+        bias.uniform_(-bound, bound, generator=generator)

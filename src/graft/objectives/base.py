@@ -1,0 +1,32 @@
+"""The one interface between what is learnt and the loop."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+from torch import Tensor, nn
+
+from graft.closedform import LinearSolution
+from graft.types import Batch, FloatArray, IntArray
+
+
+class Objective(nn.Module, ABC):
+    """Named losses of a model on a batch. It may own parameters of its own, which then train."""
+
+    @abstractmethod
+    def forward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Scalar losses by name; the loop minimises their sum."""
+
+    @abstractmethod
+    def score(self, model: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
+        """Figures on held-out batches; `loss` is the one that early stopping minimises."""
+
+    @abstractmethod
+    def solve(
+        self,
+        features: FloatArray,
+        targets: IntArray,
+        validation: tuple[FloatArray, IntArray] | None,
+    ) -> LinearSolution | None:
+        """The exact minimum over linear heads on features (N, D), or None where there is none."""

@@ -1,0 +1,103 @@
+"""Cross-entropy over classes, with class weights and label smoothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from graft.closedform import LinearSolution, fit_probe
+from graft.errors import unknown_name
+from graft.objectives.base import Objective
+from graft.types import Batch, FloatArray, IntArray
+
+CLASS_WEIGHTS = ("auto", "none", "sqrt", "balanced")
+# The ratio of the largest to the smallest class from which `auto` weights at all.
+IMBALANCE_RATIO = 3.0
+
+
+def class_weights(policy: str, counts: IntArray) -> FloatArray | None:
+    """(C,) weights with mean 1 over the training rows, or None for equal weights.
+
+    Args:
+        policy: `balanced` weights a class by 1 / count, so that all classes count the same;
+            `sqrt` by 1 / sqrt(count), half-way; `none` not at all; `auto` is `sqrt` when the
+            largest class has more than three times the rows of the smallest, else `none`.
+        counts: (C,) training rows per class.
+
+    Raises:
+        UnknownNameError: No such policy.
+
+    >>> class_weights("balanced", np.array([30, 10])).round(3).tolist()
+    [0.667, 2.0]
+    """
+    if policy not in CLASS_WEIGHTS:
+        raise unknown_name("class weighting", policy, CLASS_WEIGHTS)
+    present = counts[counts > 0]
+    if policy == "auto":
+        policy = "sqrt" if present.max() > IMBALANCE_RATIO * present.min() else "none"
+    if policy == "none":
+        return None
+    power = 1.0 if policy == "balanced" else 0.5
+    weights = np.where(counts > 0, np.maximum(counts, 1) ** -power, 0.0)
+    return np.asarray(weights * counts.sum() / (weights * counts).sum())
+
+
+class Classification(Objective):
+    """Cross-entropy of one label per row.
+
+    Args:
+        classes: How many classes there are.
+        weights: (C,) one factor per class, or None.
+        label_smoothing: Share of the target that is spread over all classes
+            (Szegedy et al. 2016, section 7).
+    """
+
+    def __init__(
+        self, classes: int, *, weights: FloatArray | None = None, label_smoothing: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.classes = classes
+        self.label_smoothing = label_smoothing
+        self.weights: Tensor | None
+        tensor = None if weights is None else torch.as_tensor(weights, dtype=torch.float32)
+        self.register_buffer("weights", tensor)
+
+    def forward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """The mean cross-entropy; with class weights, the weighted mean."""
+        logits = model(batch.inputs).float()
+        loss = F.cross_entropy(
+            logits, batch.targets, weight=self.weights, label_smoothing=self.label_smoothing
+        )
+        return {"cross_entropy": loss}
+
+    @torch.no_grad()
+    def score(self, model: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
+        """`loss` (weighted like the training loss, not smoothed) and `accuracy`."""
+        loss, weight, correct, rows = 0.0, 0.0, 0, 0
+        for batch in batches:
+            logits = model(batch.inputs).float()
+            each = F.cross_entropy(logits, batch.targets, weight=self.weights, reduction="sum")
+            loss += float(each)
+            weight += (
+                float(self.weights[batch.targets].sum()) if self.weights is not None else len(batch)
+            )
+            correct += int((logits.argmax(1) == batch.targets).sum())
+            rows += len(batch)
+        return {"loss": loss / max(weight, 1e-12), "accuracy": correct / max(rows, 1)}
+
+    def solve(
+        self,
+        features: FloatArray,
+        targets: IntArray,
+        validation: tuple[FloatArray, IntArray] | None,
+    ) -> LinearSolution | None:
+        """Multinomial logistic regression to convergence; none with label smoothing."""
+        if self.label_smoothing:
+            return None
+        weights = None if self.weights is None else self.weights.cpu().numpy()[targets]
+        probe = fit_probe(features, targets, self.classes, weights=weights, validation=validation)
+        return probe.solution

@@ -1,0 +1,130 @@
+"""The recipe: every choice of a run, as a value that can be written down and run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from graft.errors import DataError, UserError, unknown_name
+from graft.types import Json
+
+
+class Recipe(BaseModel):
+    """The choices of `graft fit`. A field left at None is chosen by graft and then written down.
+
+    Attributes:
+        data: Folder, table, archive or hub name; None when an object was passed in Python.
+        input: Column of paths or pictures, in tables.
+        label: Column of labels, in tables.
+        group: Column whose values must not be split over train and test.
+        test: Another source that becomes the test set.
+        task: What is learnt; only `classification` so far.
+        validation: Share of the training rows held out for early stopping.
+        backbone: `bundled`, a timm name or a folder.
+        weights: `pretrained`, `random` or a weights file.
+        size: Height and width in pixels instead of the checkpoint's own.
+        head: `linear`, or `mlp:WIDTH[,WIDTH]`.
+        dropout: Share of features dropped in front of the head's last layer.
+        strategy: A name of `graft.strategies.STRATEGIES`; None chooses by cost.
+        scenario: A name of `graft.scenarios.SCENARIOS`.
+        epochs: Largest number of epochs of a gradient phase.
+        batch_size: Rows per optimizer step.
+        lr: Learning rate; None takes the strategy's.
+        optimizer: `adamw`, `adam` or `sgd`.
+        schedule: `cosine` or `constant`.
+        weight_decay: Pull on matrices and filters.
+        label_smoothing: Share of the target spread over all classes.
+        class_weights: `auto`, `none`, `sqrt` or `balanced`.
+        augment: `none`, `light` or `standard`; used where nothing is frozen.
+        patience: Epochs without a better validation loss before a phase stops.
+        seed: Of splits, heads, orders and augmentations.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        threads: CPU threads; None takes what PyTorch takes and writes it down.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: str | None = None
+    input: str | None = None
+    label: str | None = None
+    group: str | None = None
+    test: str | None = None
+    task: str = "classification"
+    validation: float = Field(default=0.2, ge=0.0, lt=1.0)
+    backbone: str = "bundled"
+    weights: str = "pretrained"
+    size: int | None = Field(default=None, ge=8, le=4096)
+    head: str = "linear"
+    dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    strategy: str | None = None
+    scenario: str = "standard"
+    epochs: int | None = Field(default=None, ge=1)
+    batch_size: int = Field(default=32, ge=1)
+    lr: float | None = Field(default=None, gt=0.0)
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    weight_decay: float = Field(default=0.01, ge=0.0)
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    class_weights: str = "auto"
+    augment: str = "light"
+    patience: int = Field(default=8, ge=1)
+    seed: int = Field(default=0, ge=0)
+    device: str = "auto"
+    threads: int | None = Field(default=None, ge=1)
+
+    def write(self, path: Path) -> None:
+        """Write the recipe as YAML."""
+        path.write_text(yaml.safe_dump(self.model_dump(), sort_keys=False), encoding="utf-8")
+
+
+def make_recipe(fields: Json) -> Recipe:
+    """A recipe from named choices.
+
+    Raises:
+        UnknownNameError: A choice has no such name.
+        UserError: A choice is out of its range.
+    """
+    for name in fields:
+        if name not in Recipe.model_fields:
+            raise unknown_name("setting", name, Recipe.model_fields)
+    try:
+        return Recipe(**fields)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"The setting {name} is {first['input']!r}",
+            allowed=_lower_first(first["msg"]),
+            next=f"change {name}",
+        ) from problem
+
+
+def read_recipe(path: Path, changes: Json) -> Recipe:
+    """A recipe from a YAML file, with some choices changed.
+
+    Raises:
+        DataError: The file is missing or is not a recipe.
+        UnknownNameError: It names a choice that does not exist.
+    """
+    try:
+        fields: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise DataError(
+            f"The recipe {path} cannot be read ({problem.__class__.__name__})",
+            allowed="a recipe.yaml as every run folder holds one",
+            next="check the path",
+        ) from problem
+    if not isinstance(fields, dict):
+        raise DataError(
+            f"The recipe {path} holds no settings",
+            allowed="lines of the form 'setting: value'",
+            next="compare it with the recipe.yaml of a run folder",
+        )
+    return make_recipe({**fields, **changes})
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,134 @@
+"""What a reader sees first: the headline, the verdict on transfer, the warnings."""
+
+from __future__ import annotations
+
+from graft.report.reading import items, number, part, word
+from graft.report.words import baseline, counted, duration, points, test_figure, with_interval
+from graft.types import Json
+
+
+def headline(result: Json) -> str:
+    """One sentence: what the model is, how well it does beside what, whether transfer helps."""
+    accuracy = test_figure(result, "model", "accuracy")
+    if number(accuracy, "value") is None:
+        return f"{_what(result)}; its test accuracy was not measured, and {_clause(result)}."
+    beside = [
+        f"{with_interval(figure, in_percent=True)} for {baseline(name)}"
+        for name in ("majority", "knn")
+        if number(figure := test_figure(result, name, "accuracy"), "value") is not None
+    ]
+    comparison = f", beside {' and '.join(beside)}" if beside else ", with no baseline beside it"
+    reached = with_interval(accuracy, in_percent=True)
+    return f"{_what(result)}: test accuracy {reached}{comparison}; {_clause(result)}."
+
+
+def _what(result: Json) -> str:
+    backbone = word(result, "backbone", "unnamed")
+    head, strategy = word(result, "head", "new"), word(result, "strategy")
+    trained = f", trained with the strategy {strategy}," if strategy else ""
+    labels = items(result, "labels")
+    classes = counted(len(labels), "class", "classes") if labels else "classes"
+    article = "an" if head[:1].lower() in "aeim" else "a"
+    return f"The {backbone} backbone with {article} {head} head{trained} tells {classes} apart"
+
+
+def _clause(result: Json) -> str:
+    kind = verdict_kind(result)
+    return {
+        "helps": "transfer helps",
+        "not": "transfer does not help here",
+        "hurts": "transfer makes it worse here",
+        "unclear": "whether transfer helps could not be shown",
+        "unmeasured": "whether transfer helps was not measured",
+    }[kind]
+
+
+def verdict_kind(result: Json) -> str:
+    """`helps`, `not`, `hurts`, `unclear` (tried, not shown) or `unmeasured`."""
+    transfer = part(result, "transfer")
+    if not transfer:
+        return "unmeasured"
+    helps = transfer.get("helps")
+    if helps is None:
+        return "unclear"
+    if helps:
+        return "helps"
+    high = number(part(transfer, "difference"), "high")
+    return "hurts" if high is not None and high < 0 else "not"
+
+
+def verdict(result: Json) -> Json:
+    """The verdict on transfer: `kind`, `title` and `text`."""
+    transfer = part(result, "transfer")
+    clause = _clause(result)
+    said = [word(transfer, "message")]
+    difference = part(transfer, "difference")
+    if number(difference, "value") is not None:
+        against = baseline(word(transfer, "against", "raw_pixels"))
+        said.append(f"The difference in test accuracy from {against} is {points(difference)}.")
+    if not transfer:
+        said.append("No comparison without the pretrained backbone was made in this run.")
+    return {
+        "kind": verdict_kind(result),
+        "title": f"{clause[:1].upper()}{clause[1:]}",
+        "text": " ".join(sentence for sentence in said if sentence),
+    }
+
+
+def warnings(result: Json) -> list[str]:
+    """The run's own warnings, then those that its figures give."""
+    own = [str(item) for item in items(result, "warnings")]
+    return own + [line for line in (_drift(result), _majority(result), _knn(result)) if line]
+
+
+def _drift(result: Json) -> str:
+    drift = number(part(result, "audit"), "drift_bytes")
+    return f"{counted(drift, 'byte')} of frozen weights drifted during training." if drift else ""
+
+
+def _majority(result: Json) -> str:
+    low = number(test_figure(result, "model", "accuracy"), "low")
+    simple = number(test_figure(result, "majority", "accuracy"), "value")
+    if low is None or simple is None or low > simple:
+        return ""
+    return (
+        "The interval of the test accuracy reaches down to always answering the most common class."
+    )
+
+
+def _knn(result: Json) -> str:
+    value = number(test_figure(result, "model", "accuracy"), "value")
+    simple = number(test_figure(result, "knn", "accuracy"), "value")
+    if value is None or simple is None or value > simple:
+        return ""
+    return (
+        "Nearest neighbours on the pretrained features, which train nothing, do as well or better."
+    )
+
+
+def key_figures(result: Json) -> list[Json]:
+    """The few numbers to see at a glance: `name`, `value` and `note`."""
+    sources = (
+        ("Test accuracy", "model"),
+        ("kNN baseline", "knn"),
+        ("Majority baseline", "majority"),
+    )
+    figures = [
+        _accuracy(title, test_figure(result, source, "accuracy")) for title, source in sources
+    ]
+    counts, seconds = part(result, "counts"), part(result, "seconds")
+    train, test = (number(counts, name) for name in ("train", "test"))
+    if train is not None:
+        note = "" if test is None else f"tested on {counted(test, 'image')}"
+        figures.append({"name": "Trained on", "value": counted(train, "image"), "note": note})
+    if (total := number(seconds, "total")) is not None:
+        figures.append({"name": "Time", "value": duration(total), "note": "from start to end"})
+    return [figure for figure in figures if figure["value"]]
+
+
+def _accuracy(title: str, figure: Json) -> Json:
+    if number(figure, "value") is None:
+        return {"name": title, "value": "", "note": ""}
+    value, _, interval = with_interval(figure, in_percent=True).partition(" ")
+    note = f"95% interval {interval.strip('()')}" if interval else "no interval"
+    return {"name": title, "value": value, "note": note}

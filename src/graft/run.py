@@ -1,0 +1,237 @@
+"""A run: recipe -> parts -> loop -> result. Read it from the top."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from graft.backbones.backbone import Backbone
+from graft.backbones.load import load_backbone
+from graft.bank import bank_folder
+from graft.bank.feed import Feed
+from graft.bank.source import open_source
+from graft.data.augment import augmentation
+from graft.device import pick_device, prefix_engine, training_precision
+from graft.errors import unknown_name
+from graft.export.native import save_model
+from graft.heads.build import build_head
+from graft.network import Network
+from graft.objectives import CLASS_WEIGHTS
+from graft.plan import Auditor
+from graft.progress import Progress, Silent
+from graft.recipe import Recipe
+from graft.runs.assessment import Assessor
+from graft.runs.choice import choose_strategy
+from graft.runs.clock import Clock
+from graft.runs.folder import RunFolder, default_folder, open_run_folder
+from graft.runs.pictures import save_pictures
+from graft.runs.predictor import probabilities
+from graft.runs.preparation import Prepared, prepare
+from graft.runs.result import data_part, plan_part, timestamp, versions
+from graft.scenarios import Problem, build_scenario
+from graft.strategies import Phase, build_strategy
+from graft.training import OPTIMIZERS, SCHEDULES, History, StageRunner, TrainingOptions
+from graft.training.stage import StageData
+from graft.types import Json
+
+TASKS = ("classification",)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A finished run.
+
+    Attributes:
+        network: The trained network, in evaluation mode.
+        result: What `result.json` says.
+        folder: Where everything was written.
+    """
+
+    network: Network
+    result: Json
+    folder: Path
+
+
+def run(
+    recipe: Recipe,
+    *,
+    data: object = None,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> Finished:
+    """Carry out a recipe.
+
+    Args:
+        recipe: Every choice.
+        data: The data set, where it is an object rather than `recipe.data`.
+        out: The run folder; None takes `runs/<time>-<data>`.
+        progress: Told how far the work is.
+
+    Raises:
+        UserError: The data, a name, the machine or the output folder is at fault.
+        AuditError: A frozen tensor moved.
+    """
+    check_names(recipe)
+    with open_run_folder(out or default_folder(recipe.data)) as folder:
+        return _carry_out(
+            recipe, recipe.data if data is None else data, folder, progress or Silent()
+        )
+
+
+def _carry_out(recipe: Recipe, data: object, folder: RunFolder, progress: Progress) -> Finished:
+    clock = Clock()
+    set_machine(recipe)
+    root = bank_folder()
+    with clock.part("load"):
+        backbone = load_backbone(
+            recipe.backbone, weights=recipe.weights, size=recipe.size, seed=recipe.seed
+        )
+        prepared = prepare(recipe, data, backbone.spec, root, progress)
+    network = graft_head(recipe, backbone, len(prepared.examples.labels))
+    recipe = resolve(recipe, network, len(prepared.split.train))
+    folder.write_recipe(recipe)
+    device = next(network.parameters()).device
+    feed = Feed(prepared.pixels, prepared.digests, network, device, root, progress)
+    with clock.part("prefix"):
+        pretrained = feed.activations(len(backbone.blocks), backbone)
+
+    auditor = Auditor(network)
+    runner = StageRunner(
+        network, feed, device, training_options(recipe), History(folder.history), progress
+    )
+    runner.warnings += prepared.warnings
+    with clock.part("train"):
+        phases = _train(recipe, prepared, runner)
+    audit = auditor.compare([name for record in runner.records for name in record.trained])
+
+    with clock.part("evaluate"):
+        final = open_source(network, phases[-1].plan.frozen_depth, feed, runner.warnings)
+        assessor = Assessor(prepared.examples, prepared.split, feed, pretrained, recipe.seed)
+        measured = assessor.measure(partial(probabilities, network, final))
+        measured |= save_pictures(
+            folder.pictures, prepared.examples, prepared.split.train, measured["errors"]
+        )
+    result = {
+        **_header(recipe),
+        **data_part(prepared.examples, prepared.split),
+        "data": prepared.facts,
+        **measured,
+        **plan_part(network, runner.records, phases[-1].plan.norm, audit),
+        "preprocess": backbone.spec.to_dict(),
+        "bank": feed.use.to_dict(),
+        "engine": prefix_engine(device),
+        "precision": training_precision(device),
+        "warnings": runner.warnings,
+        "seconds": clock.seconds(),
+    }
+    return _finish(network, folder, result)
+
+
+def _train(recipe: Recipe, prepared: Prepared, runner: StageRunner) -> tuple[Phase, ...]:
+    """The scenario yields stages, the strategy divides each into phases, the runner runs them."""
+    strategy = build_strategy(str(recipe.strategy))
+    phases = strategy.phases([block.name for block in runner.network.backbone.blocks])
+    problem = Problem(
+        data=StageData(prepared.split.train, prepared.split.validation, prepared.examples.targets),
+        classes=len(prepared.examples.labels),
+        class_weights=recipe.class_weights,
+        label_smoothing=recipe.label_smoothing,
+        epochs=recipe.epochs,
+    )
+    for stage in build_scenario(recipe.scenario).stages(problem):
+        runner.run(phases, stage.data, stage.objective, stage.epochs)
+    runner.network.eval()
+    return phases
+
+
+def _finish(network: Network, folder: RunFolder, result: Json) -> Finished:
+    """Save the model, then the result: its presence is what makes the run finished."""
+    saved = save_model(
+        folder.model,
+        network,
+        labels=tuple(result["labels"]),
+        task=result["task"],
+        extra={key: result[key] for key in ("strategy", "frozen_depth", "versions", "metrics")},
+    )
+    result["model"] = {"format": saved.format, "load": saved.load}
+    folder.write_result(result)
+    return Finished(network, result, folder.path)
+
+
+def check_names(recipe: Recipe) -> None:
+    """Look every name up before anything costs.
+
+    Raises:
+        UnknownNameError: One of them is in no table.
+    """
+    tables = {
+        "task": (recipe.task, TASKS),
+        "optimizer": (recipe.optimizer, OPTIMIZERS),
+        "schedule": (recipe.schedule, SCHEDULES),
+        "class weighting": (recipe.class_weights, CLASS_WEIGHTS),
+    }
+    for what, (name, known) in tables.items():
+        if name not in known:
+            raise unknown_name(what, name, known)
+    augmentation(recipe.augment)
+    build_scenario(recipe.scenario)
+    build_head(recipe.head, 1, 2)
+    pick_device(recipe.device)
+    if recipe.strategy is not None:
+        build_strategy(recipe.strategy)
+
+
+def set_machine(recipe: Recipe) -> None:
+    """Threads and seeds, so that the same recipe gives the same bytes on a CPU."""
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    torch.manual_seed(recipe.seed)
+
+
+def graft_head(recipe: Recipe, backbone: Backbone, classes: int) -> Network:
+    """The backbone with a new head, on the recipe's device."""
+    head = build_head(
+        recipe.head, backbone.num_features, classes, dropout=recipe.dropout, seed=recipe.seed
+    )
+    return Network(backbone, head).to(pick_device(recipe.device))
+
+
+def resolve(recipe: Recipe, network: Network, rows: int) -> Recipe:
+    """The recipe with every choice made that was left open."""
+    strategy = recipe.strategy or choose_strategy(network, rows, recipe.batch_size, recipe.epochs)
+    device = next(network.parameters()).device.type
+    threads = recipe.threads or torch.get_num_threads()
+    return recipe.model_copy(update={"strategy": strategy, "device": device, "threads": threads})
+
+
+def training_options(recipe: Recipe) -> TrainingOptions:
+    """The recipe's settings of gradient phases."""
+    return TrainingOptions(
+        batch_size=recipe.batch_size,
+        lr=recipe.lr,
+        optimizer=recipe.optimizer,
+        schedule=recipe.schedule,
+        weight_decay=recipe.weight_decay,
+        patience=recipe.patience,
+        augment=recipe.augment,
+        seed=recipe.seed,
+    )
+
+
+def _header(recipe: Recipe) -> Json:
+    return {
+        "graft": versions()["graft"],
+        "created": timestamp(),
+        "task": recipe.task,
+        "backbone": recipe.backbone,
+        "weights": recipe.weights,
+        "strategy": recipe.strategy,
+        "scenario": recipe.scenario,
+        "head": recipe.head,
+        "seed": recipe.seed,
+        "versions": versions(),
+        "recipe": recipe.model_dump(),
+    }

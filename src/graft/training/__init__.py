@@ -1,0 +1,15 @@
+"""Running a stage: the loop, its optimizer, its history."""
+
+from graft.training.history import History
+from graft.training.optimizer import OPTIMIZERS, SCHEDULES
+from graft.training.options import TrainingOptions
+from graft.training.stage import PhaseRecord, StageRunner
+
+__all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "History",
+    "PhaseRecord",
+    "StageRunner",
+    "TrainingOptions",
+]

@@ -1,0 +1,132 @@
+"""The training loop. It sees batches for a model and cannot tell pixels from cached activations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from graft.errors import DivergenceError
+from graft.training.optimizer import clip_gradients
+from graft.types import Batch, Json
+
+Scores = dict[str, float]
+
+
+class EpochBatches(Protocol):
+    """Batches that can be gone through once per epoch, in an order that the epoch decides."""
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of one epoch."""
+
+
+@dataclass(slots=True)
+class Loop:
+    """What a phase needs to run.
+
+    Attributes:
+        step: The loss of one batch.
+        batches: Training batches.
+        optimizer: Over everything that trains.
+        schedule: Stepped after every optimizer step.
+        training_mode: Puts the modules in the plan's training mode.
+        clip: Largest norm of the gradient.
+    """
+
+    step: Callable[[Batch], Tensor]
+    batches: EpochBatches
+    optimizer: Optimizer
+    schedule: LRScheduler
+    training_mode: Callable[[], None]
+    clip: float
+
+    def run_epoch(self, number: int) -> float:
+        """One pass over the batches; returns the mean loss.
+
+        Raises:
+            DivergenceError: The loss is no longer finite.
+        """
+        self.training_mode()
+        total, rows = 0.0, 0
+        for batch in self.batches.epoch(number):
+            self.optimizer.zero_grad()
+            loss = self.step(batch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            clip_gradients(self.optimizer, self.clip)
+            self.optimizer.step()
+            self.schedule.step()
+            total += loss.item() * len(batch)
+            rows += len(batch)
+            if not math.isfinite(total):
+                raise DivergenceError(
+                    f"The loss became {loss.item()} in epoch {number}",
+                    allowed="a finite loss",
+                    next="choose a smaller --lr",
+                )
+        return total / max(rows, 1)
+
+
+@dataclass(slots=True)
+class Best:
+    """The best weights so far, judged by the validation loss; the last ones without validation."""
+
+    take: Callable[[], Json]
+    restore: Callable[[Json], None]
+    loss: float = math.inf
+    epoch: int = 0
+    weights: Json | None = None
+
+    def offer(self, epoch: int, loss: float | None) -> None:
+        """Keep the present weights if they are better than all before."""
+        if loss is None or loss < self.loss:
+            self.loss = math.inf if loss is None else loss
+            self.epoch = epoch
+            self.weights = self.take()
+
+    def put_back(self) -> None:
+        """Give the model its best weights."""
+        if self.weights is not None:
+            self.restore(self.weights)
+
+
+def run_epochs(
+    loop: Loop,
+    epochs: int,
+    *,
+    validate: Callable[[], Scores] | None,
+    best: Best,
+    patience: int,
+    record: Callable[[Json], None],
+) -> None:
+    """Train for at most `epochs` epochs, then give the model its best weights.
+
+    Stops early after `patience` epochs without a better validation loss. When the loss stops being
+    finite, the best weights so far are kept; without any, the error goes on.
+
+    Raises:
+        DivergenceError: The loss is no longer finite and no epoch came before it.
+    """
+    for epoch in range(1, epochs + 1):
+        begun = perf_counter()
+        lr = loop.schedule.get_last_lr()[-1]
+        try:
+            loss = loop.run_epoch(epoch)
+        except DivergenceError as problem:
+            if best.weights is None:
+                raise
+            record({"epoch": epoch, "stopped": problem.found})
+            break
+        scores = validate() if validate else {}
+        best.offer(epoch, scores.get("loss"))
+        held_out = {f"validation_{name}": value for name, value in scores.items()}
+        seconds = perf_counter() - begun
+        record({"epoch": epoch, "loss": loss, **held_out, "lr": lr, "seconds": seconds})
+        if epoch - best.epoch >= patience:
+            break
+    best.put_back()

@@ -1,0 +1,32 @@
+"""The settings of training that a user may choose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """What every gradient phase of a run shares.
+
+    Attributes:
+        batch_size: Rows per optimizer step.
+        lr: Learning rate, or None for the phase's own.
+        optimizer: A name of `OPTIMIZERS`.
+        schedule: A name of `SCHEDULES`.
+        weight_decay: Decoupled for AdamW; never on biases and normalisation layers.
+        patience: Epochs without a better validation loss before a phase stops.
+        augment: Name of the augmentation; used where nothing is frozen.
+        clip: Largest norm of the gradient.
+        seed: Orders batches and draws augmentations.
+    """
+
+    batch_size: int = 32
+    lr: float | None = None
+    optimizer: str = "adamw"
+    schedule: str = "cosine"
+    weight_decay: float = 0.01
+    patience: int = 8
+    augment: str = "light"
+    clip: float = 1.0
+    seed: int = 0

@@ -1,0 +1,264 @@
+"""A stage: the strategy's phases, one after the other, on the data that a scenario chose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
+
+import torch
+from torch import Tensor, nn
+
+from graft.bank.feed import Feed
+from graft.bank.source import Source, open_source
+from graft.data.augment import augmentation
+from graft.data.batches import Batches
+from graft.device import precision
+from graft.heads.linear import LinearHead
+from graft.network import Network
+from graft.objectives import Objective
+from graft.plan import Plan, apply, set_training_mode
+from graft.progress import Progress
+from graft.strategies import Phase
+from graft.training.history import History
+from graft.training.loop import Best, Loop, Scores, run_epochs
+from graft.training.optimizer import build_optimizer, build_schedule
+from graft.training.options import TrainingOptions
+from graft.types import Batch, IntArray, Json
+
+# Without --epochs a phase runs until it has taken about this many steps.
+TARGET_STEPS = 600
+FEWEST_EPOCHS, MOST_EPOCHS = 8, 40
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class StageData:
+    """The rows of one stage.
+
+    Attributes:
+        train: Row numbers to learn from.
+        validation: Row numbers that early stopping looks at; may be empty.
+        targets: (N,) class index of every row of the data set.
+    """
+
+    train: IntArray
+    validation: IntArray
+    targets: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRecord:
+    """What a phase did."""
+
+    name: str
+    solver: str
+    epochs: int
+    best_epoch: int | None
+    seconds: float
+    trained: tuple[str, ...]
+    note: str
+
+    def to_dict(self) -> Json:
+        """The fields as JSON values."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"trained": [*self.trained]}
+
+
+@dataclass(slots=True)
+class StageRunner:
+    """Runs phases on one network.
+
+    Attributes:
+        network: What is trained, in place.
+        feed: Readers at every depth.
+        device: Where training runs.
+        options: Settings shared by all gradient phases.
+        history: Gets a row per epoch.
+        progress: Told about every epoch.
+        warnings: Sentences for the result.
+        records: What each phase did.
+    """
+
+    network: Network
+    feed: Feed
+    device: torch.device
+    options: TrainingOptions
+    history: History
+    progress: Progress
+    warnings: list[str] = field(default_factory=list)
+    records: list[PhaseRecord] = field(default_factory=list)
+
+    def run(
+        self, phases: Sequence[Phase], data: StageData, objective: Objective, epochs: int | None
+    ) -> None:
+        """Run the phases in order; the network ends with the last one's best weights.
+
+        Raises:
+            DivergenceError: A gradient phase diverged before its first epoch was over.
+        """
+        objective.to(self.device)
+        for phase in phases:
+            begun = perf_counter()
+            apply(phase.plan, self.network)
+            source = open_source(self.network, phase.plan.frozen_depth, self.feed, self.warnings)
+            solved = phase.solver == "exact" and self._solve(source, data, objective)
+            if solved:
+                outcome = PhaseRecord(phase.name, "exact", 0, None, 0.0, (), "")
+            else:
+                outcome = self._descend(phase, source, data, objective, epochs)
+            self._record(phase, outcome, perf_counter() - begun)
+
+    def _record(self, phase: Phase, outcome: PhaseRecord, seconds: float) -> None:
+        note = ""
+        if phase.solver != outcome.solver:
+            note = "no exact solution for this head and loss: gradient descent"
+            self.warnings.append(f"Phase '{phase.name}': {note}.")
+        self.records.append(
+            PhaseRecord(
+                phase.name,
+                outcome.solver,
+                outcome.epochs,
+                outcome.best_epoch,
+                seconds,
+                (*phase.plan.trained, "head"),
+                note,
+            )
+        )
+
+    def _solve(self, source: Source, data: StageData, objective: Objective) -> bool:
+        """Set the head to the exact solution; False where there is none."""
+        head = self.network.head
+        if not isinstance(head, LinearHead):
+            return False
+        held_out = None
+        if len(data.validation):
+            held_out = (source.read(data.validation).numpy(), data.targets[data.validation])
+        features = source.read(data.train).numpy()
+        solution = objective.solve(features, data.targets[data.train], held_out)
+        if solution is None:
+            return False
+        head.set_solution(torch.from_numpy(solution.weight), torch.from_numpy(solution.bias))
+        return True
+
+    def _descend(
+        self,
+        phase: Phase,
+        source: Source,
+        data: StageData,
+        objective: Objective,
+        epochs: int | None,
+    ) -> PhaseRecord:
+        options = self.options
+        batches = self._batches(source, data, data.train, training=True)
+        count = phase_epochs(phase, epochs, len(batches))
+        lr = options.lr if options.lr is not None else phase.lr
+        optimizer = build_optimizer(
+            options.optimizer,
+            phase.plan,
+            self.network,
+            objective,
+            lr=lr,
+            weight_decay=options.weight_decay,
+        )
+        loop = Loop(
+            step=partial(self._loss, objective, source.suffix),
+            batches=batches,
+            optimizer=optimizer,
+            schedule=build_schedule(options.schedule, optimizer, count * len(batches)),
+            training_mode=partial(set_training_mode, phase.plan, self.network),
+            clip=options.clip,
+        )
+        validate = self._validation(source, data, objective)
+        best = self._best(phase, validate)
+        first = len(self.history.rows)
+        self.progress.start(phase.name, count)
+        run_epochs(
+            loop,
+            count,
+            validate=validate,
+            best=best,
+            patience=options.patience,
+            record=partial(self._add_row, phase.name),
+        )
+        self.progress.finish(phase.name)
+        return PhaseRecord(
+            phase.name, "gradient", len(self.history.rows) - first, best.epoch, 0.0, (), ""
+        )
+
+    def _batches(
+        self, source: Source, data: StageData, rows: IntArray, *, training: bool
+    ) -> Batches:
+        name = self.options.augment if training and source.depth == 0 else "none"
+        return Batches(
+            lambda chosen: source.reader(rows[chosen]),
+            data.targets[rows],
+            self.options.batch_size if training else EVALUATION_BATCH,
+            shuffle=training,
+            seed=self.options.seed,
+            transform=source.transform(augmentation(name)),
+            device=self.device,
+        )
+
+    def _validation(
+        self, source: Source, data: StageData, objective: Objective
+    ) -> Callable[[], Scores] | None:
+        if not len(data.validation):
+            return None
+        batches = self._batches(source, data, data.validation, training=False)
+
+        def validate() -> Scores:
+            self.network.eval()
+            with precision(self.device):
+                return objective.score(source.suffix, batches.epoch(0))
+
+        return validate
+
+    def _best(self, phase: Phase, validate: Callable[[], Scores] | None) -> Best:
+        best = Best(take=partial(snapshot, self.network, phase.plan), restore=self._restore)
+        if phase.keep_start and validate is not None:
+            best.offer(0, validate()["loss"])
+        return best
+
+    def _restore(self, weights: Json) -> None:
+        self.network.load_state_dict(weights, strict=False)
+
+    def _loss(self, objective: Objective, suffix: nn.Module, batch: Batch) -> Tensor:
+        with precision(self.device):
+            losses = objective(suffix, batch)
+        return torch.stack([*losses.values()]).sum()
+
+    def _add_row(self, phase: str, row: Json) -> None:
+        self.history.add({"phase": phase, **row})
+        note = "  ".join(
+            f"{name.replace('_', ' ')} {row[name]:.3f}"
+            for name in ("loss", "validation_loss", "validation_accuracy")
+            if name in row
+        )
+        self.progress.advance(phase, 1, note)
+
+
+def phase_epochs(phase: Phase, epochs: int | None, batches: int) -> int:
+    """How many epochs a phase runs; at least one.
+
+    Without a number from the user: about 600 steps, in 8 to 40 epochs.
+    """
+    if epochs is None:
+        epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, -(-TARGET_STEPS // max(1, batches))))
+    return max(1, round(epochs * phase.share))
+
+
+def snapshot(network: Network, plan: Plan) -> Json:
+    """Copies of every tensor that the plan lets move."""
+    trained = set(plan.trained)
+    names = {
+        f"backbone.model.{name}"
+        for block in network.backbone.blocks
+        if block.name in trained
+        for name in block.tensors
+    }
+    return {
+        name: tensor.detach().clone()
+        for name, tensor in network.state_dict().items()
+        if name in names or name.startswith("head.")
+    }
