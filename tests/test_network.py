@@ -77,7 +77,7 @@ def test_gradients_are_those_of_the_network_with_a_frozen_prefix(
     gradients = []
     for forward in (network, lambda x: parts.suffix(parts.prefix(x))):
         network.zero_grad()
-        forward(images).square().sum().backward()
+        forward(images).square().sum().backward()  # type: ignore[no-untyped-call]
         gradients.append([p.grad for p in network.parameters()])
     torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-6)
 

@@ -115,7 +115,7 @@ class Model:
         Raises:
             DataError: The source cannot be read, or holds a label that the model does not know.
         """
-        examples = _test_part(read(data, input=input, label=label, group=group))
+        examples = _test_part(read(data, input=input, label=label, group=group, min_classes=1))
         examples = examples.with_labels(self.labels)
         probabilities, reasons = self.probabilities(examples)
         readable = examples.without(reasons)

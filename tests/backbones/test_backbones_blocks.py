@@ -45,7 +45,7 @@ def test_every_block_has_a_parameter(architecture: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "architecture", ["resnet18", "mobilenetv2_035", "vit_tiny_patch16_224", "densenet121"]
+    "architecture", ["resnet18", "mobilenetv2_035", "vit_tiny_patch16_224", "test_maxvit"]
 )
 def test_blocks_are_timms_groups_where_timm_matches_every_layer(architecture: str) -> None:
     model = model_of(architecture)

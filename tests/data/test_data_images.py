@@ -133,6 +133,12 @@ def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
     np.testing.assert_array_equal(pixels[0, 0], np.arange(256))
 
 
+def test_sixteen_bit_grey_is_rounded_to_the_nearest() -> None:
+    values = np.arange(0, 65536, 37, dtype=np.uint16)[None]
+    pixels = prepare(Image.fromarray(values), spec((1, values.size)))
+    np.testing.assert_array_equal(pixels[0], np.rint(values / 257))
+
+
 def test_grey_backbones_get_one_channel() -> None:
     image = random_image(5, 5)
     pixels = prepare(image, spec((5, 5), channels=1))

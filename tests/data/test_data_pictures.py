@@ -97,6 +97,15 @@ def test_pillow_warnings_stay_inside_and_all_others_get_out() -> None:
             warnings.warn("hear me", stacklevel=1)
 
 
+def test_silence_lasts_until_the_last_one_has_left() -> None:
+    before = list(warnings.filters)
+    with quiet_pillow():
+        with quiet_pillow():
+            pass
+        warnings.warn_explicit("hush", UserWarning, "x.py", 1, module="PIL.TiffImagePlugin")
+    assert list(warnings.filters) == before
+
+
 def test_filters_are_restored_after_many_threads() -> None:
     before = list(warnings.filters)
     data = encoded("JPEG")

@@ -94,13 +94,14 @@ def area_average(pixels: ByteArray, side: int) -> FloatArray:
     A picture with fewer pixels a side keeps them. Values stay in 0 ... 255.
     """
     count, channels, height, width = pixels.shape
-    down = area_weights(height, min(side, height))
-    across = area_weights(width, min(side, width)).T
+    down = area_weights(height, min(side, height)).astype(np.float32)
+    across = area_weights(width, min(side, width)).T.astype(np.float32)
     small = np.empty((count, channels * len(down) * across.shape[1]), dtype=np.float32)
     step = max(1, PIXELS_PER_BLOCK // (channels * height * width))
     for at in range(0, count, step):
-        block = pixels[at : at + step].astype(np.float32)
-        small[at : at + step] = (down @ (block @ across)).reshape(len(block), -1)
+        block = pixels[at : at + step].reshape(-1, width).astype(np.float32)
+        narrow = (block @ across).reshape(-1, channels, height, across.shape[1])
+        small[at : at + step] = (down @ narrow).reshape(len(narrow), -1)
     return small
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,7 @@ def save_model(
         _write_weights(temporary, network, native)
         manifest.write_json(temporary / CONFIG, _config(backbone, description))
         manifest.write_json(temporary / manifest.FILE, description.to_dict())
-        _write_golden(temporary / GOLDEN, pictures, logits, description.digest)
+        _write_golden(temporary, pictures, logits, description)
         card = model_card(description, folder)
         (temporary / CARD).write_text(card, encoding="utf-8")
         load_model(temporary)
@@ -214,9 +215,23 @@ def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     save_file(whole, path, metadata={"format": "pt"})
 
 
-def _write_golden(path: Path, pictures: list[ByteArray], logits: Tensor, digest: str) -> None:
+def _write_golden(
+    folder: Path, pictures: list[ByteArray], logits: Tensor, description: Manifest
+) -> None:
     tensors = {f"picture.{i:02}": torch.from_numpy(p) for i, p in enumerate(pictures)}
-    save_file({**tensors, "logits": logits.contiguous()}, path, metadata={"digest": digest})
+    # One entry: the format writes several in no fixed order, and equal models are equal bytes.
+    seals = {"seals": f"{description.digest} {_weights_digest(folder)}"}
+    save_file({**tensors, "logits": logits.contiguous()}, folder / GOLDEN, metadata=seals)
+
+
+def _weights_digest(folder: Path) -> str:
+    """SHA-256 over the SHA-256 of every file that holds weights."""
+    digests = []
+    for path in (folder / WEIGHTS, folder / HEAD):
+        if path.is_file():
+            with path.open("rb") as file:
+                digests.append(hashlib.file_digest(file, "sha256").digest())
+    return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 # Reading.
@@ -228,12 +243,7 @@ def _checked_manifest(folder: Path) -> Manifest:
     description = manifest.read_manifest(folder)
     if description.format == SEPARATE:
         _require(folder, [HEAD])
-    try:
-        with safe_open(folder / GOLDEN, framework="pt") as file:
-            sealed = (file.metadata() or {}).get("digest")
-    except (SafetensorError, OSError) as error:
-        raise _damaged(folder / GOLDEN, error) from error
-    if sealed != description.digest:
+    if _seals(folder)[0] != description.digest:
         raise ModelError(
             f"{folder / manifest.FILE} is not the one the model was saved with: labels, "
             "preprocessing or head were changed",
@@ -246,6 +256,16 @@ def _checked_manifest(folder: Path) -> Manifest:
             next="restore the folder, or save the model again",
         )
     return description
+
+
+def _seals(folder: Path) -> tuple[str, str]:
+    """The digests of description and weights that were taken when the model was saved."""
+    try:
+        with safe_open(folder / GOLDEN, framework="pt") as file:
+            description, _, weights = (file.metadata() or {}).get("seals", "").partition(" ")
+    except (SafetensorError, OSError) as error:
+        raise _damaged(folder / GOLDEN, error) from error
+    return description, weights
 
 
 def _require(folder: Path, names: Sequence[str]) -> None:
@@ -313,6 +333,12 @@ def _rescore(folder: Path, network: Network, description: Manifest) -> golden.Sc
         raise ModelError(
             f"The model in {folder} does not answer as when it was saved: logits moved by "
             f"{score.difference:.3g}, allowed is {score.tolerance:.3g}",
+            next="restore the folder, or save the model again",
+        )
+    if _seals(folder)[1] != _weights_digest(folder):
+        raise ModelError(
+            f"The weights in {folder} are not the ones the model was saved with, although they "
+            "answer alike",
             next="restore the folder, or save the model again",
         )
     return score

@@ -129,7 +129,7 @@ def confusion(data: Json, alt: str) -> str:
     """
     labels, counts = data["labels"], data["counts"]
     most = len(labels)
-    cell = min(max(3.6 / most, 0.32), 0.7) if most <= COUNTED_CLASSES else max(0.08, 9.0 / most)
+    cell = min(max(3.6 / most, 0.28), 0.7) if most <= COUNTED_CLASSES else 8.4 / most
     side = most * cell
     longest = max(len(shorten(label, 18)) for label in labels)
     font = min(8.0, cell * 60)

@@ -20,7 +20,7 @@ from graft.network import Network
 from graft.objectives import Objective
 from graft.plan import Plan, apply, set_training_mode
 from graft.progress import Progress
-from graft.strategies import Phase
+from graft.strategies import Phase, Solver
 from graft.training.history import History
 from graft.training.loop import Best, Loop, Scores, run_epochs
 from graft.training.optimizer import build_optimizer, build_schedule
@@ -49,20 +49,35 @@ class StageData:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a phase was solved, and in gradient descent which epoch's weights were kept."""
+
+    solver: Solver
+    epochs: int = 0
+    best_epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseRecord:
-    """What a phase did."""
+    """What a phase did; `trained` names the blocks it let move."""
 
     name: str
-    solver: str
-    epochs: int
-    best_epoch: int | None
+    outcome: Outcome
     seconds: float
     trained: tuple[str, ...]
     note: str
 
     def to_dict(self) -> Json:
         """The fields as JSON values."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"trained": [*self.trained]}
+        return {
+            "name": self.name,
+            "solver": self.outcome.solver,
+            "epochs": self.outcome.epochs,
+            "best_epoch": self.outcome.best_epoch,
+            "seconds": round(self.seconds, 3),
+            "trained": [*self.trained],
+            "note": self.note,
+        }
 
 
 @dataclass(slots=True)
@@ -102,34 +117,25 @@ class StageRunner:
             begun = perf_counter()
             apply(phase.plan, self.network)
             source = open_source(self.network, phase.plan.frozen_depth, self.feed, self.warnings)
-            solved = phase.solver == "exact" and self._solve(source, data, objective)
-            if solved:
-                outcome = PhaseRecord(phase.name, "exact", 0, None, 0.0, (), "")
+            if phase.solver == "exact" and self._solve(source, data, objective):
+                outcome = Outcome("exact")
             else:
                 outcome = self._descend(phase, source, data, objective, epochs)
             self._record(phase, outcome, perf_counter() - begun)
 
-    def _record(self, phase: Phase, outcome: PhaseRecord, seconds: float) -> None:
+    def _record(self, phase: Phase, outcome: Outcome, seconds: float) -> None:
         note = ""
         if phase.solver != outcome.solver:
             note = "no exact solution for this head and loss: gradient descent"
             self.warnings.append(f"Phase '{phase.name}': {note}.")
-        self.records.append(
-            PhaseRecord(
-                phase.name,
-                outcome.solver,
-                outcome.epochs,
-                outcome.best_epoch,
-                seconds,
-                (*phase.plan.trained, "head"),
-                note,
-            )
-        )
+        trained = (*phase.plan.trained, "head")
+        self.records.append(PhaseRecord(phase.name, outcome, seconds, trained, note))
 
     def _solve(self, source: Source, data: StageData, objective: Objective) -> bool:
         """Set the head to the exact solution; False where there is none."""
         head = self.network.head
-        if not isinstance(head, LinearHead):
+        features_are_read = source.depth == len(self.network.backbone.blocks)
+        if not isinstance(head, LinearHead) or not features_are_read:
             return False
         held_out = None
         if len(data.validation):
@@ -148,7 +154,7 @@ class StageRunner:
         data: StageData,
         objective: Objective,
         epochs: int | None,
-    ) -> PhaseRecord:
+    ) -> Outcome:
         options = self.options
         batches = self._batches(source, data, data.train, training=True)
         count = phase_epochs(phase, epochs, len(batches))
@@ -182,9 +188,7 @@ class StageRunner:
             record=partial(self._add_row, phase.name),
         )
         self.progress.finish(phase.name)
-        return PhaseRecord(
-            phase.name, "gradient", len(self.history.rows) - first, best.epoch, 0.0, (), ""
-        )
+        return Outcome("gradient", len(self.history.rows) - first, best.epoch)
 
     def _batches(
         self, source: Source, data: StageData, rows: IntArray, *, training: bool

@@ -1,0 +1,346 @@
+"""Saved models open everywhere, answer as before, and are refused when they would not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from graft.errors import ModelError, OutputError
+from graft.export.native import load_model, save_model
+from graft.heads.linear import LinearHead
+from graft.network import Network
+
+NetworkMaker = Callable[..., Network]
+LABELS = ["ant", "bee", "côté"]
+FAMILIES: list[tuple[str, dict[str, Any]]] = [
+    ("resnet18", {"channels": [8, 16, 24, 32]}),
+    ("mobilenetv3_small_050", {}),  # conv_head between pooling and classifier
+    ("vgg11", {"mlp_ratio": 0.01}),  # pre_logits before pooling
+    ("test_vit", {"img_size": 32}),
+    ("test_convnext", {}),
+]
+
+
+def inputs_of(network: Network, rows: int = 3) -> Tensor:
+    spec = network.backbone.spec
+    return torch.randn(rows, spec.channels, *spec.size)
+
+
+def logits_of(model: nn.Module, inputs: Tensor) -> Tensor:
+    with torch.no_grad():
+        logits: Tensor = model.eval()(inputs)
+    return logits
+
+
+@pytest.mark.parametrize(("architecture", "args"), FAMILIES)
+def test_a_linear_head_makes_a_native_model(
+    make_network: NetworkMaker, tmp_path: Path, architecture: str, args: dict[str, Any]
+) -> None:
+    network = make_network(architecture, args=args)
+    done = save_model(tmp_path / "model", network, LABELS, "classification", {"depth": 2})
+    native = timm.create_model(f"local-dir:{done.folder}", pretrained=True)
+    loaded = load_model(done.folder)
+    inputs = inputs_of(network)
+    expected = logits_of(network, inputs)
+    assert done.format == loaded.format == "timm"
+    torch.testing.assert_close(logits_of(native, inputs), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(logits_of(loaded.network, inputs), expected, rtol=0, atol=1e-5)
+    assert native.num_classes == 3
+    assert tuple(native.pretrained_cfg["label_names"]) == loaded.labels == tuple(LABELS)
+    assert (loaded.task, loaded.extras) == ("classification", {"depth": 2})
+    assert loaded.spec == network.backbone.spec
+
+
+@pytest.mark.parametrize(
+    ("architecture", "head"),
+    [
+        ("test_resnet", "mlp:9"),
+        ("test_vit", "mlp:9,8"),
+        ("deit_tiny_distilled_patch16_224", "linear"),  # the architecture has two classifiers
+    ],
+)
+def test_any_other_head_lies_beside_the_native_backbone(
+    make_network: NetworkMaker, tmp_path: Path, architecture: str, head: str
+) -> None:
+    args = {"img_size": 32} if architecture.startswith("deit") else {}
+    network = make_network(architecture, head=head, args=args)
+    done = save_model(tmp_path / "model", network, LABELS, "classification", {})
+    loaded = load_model(done.folder)
+    assert done.format == loaded.format == "backbone+head"
+    inputs = inputs_of(network)
+    torch.testing.assert_close(logits_of(loaded.network, inputs), logits_of(network, inputs))
+    names = {path.name for path in done.folder.iterdir()}
+    assert {"config.json", "model.safetensors", "head.safetensors", "load.py"} <= names
+
+
+def test_grey_networks_are_saved_too(make_network: NetworkMaker, tmp_path: Path) -> None:
+    cfg = {"input_size": [1, 32, 32], "mean": [0.5], "std": [0.25]}
+    network = make_network("test_resnet", cfg=cfg)
+    done = save_model(tmp_path / "model", network, LABELS, "classification", {})
+    native = timm.create_model(f"local-dir:{done.folder}", pretrained=True)
+    inputs = inputs_of(network)
+    assert inputs.shape[1] == 1
+    torch.testing.assert_close(
+        logits_of(native, inputs), logits_of(network, inputs), rtol=0, atol=1e-5
+    )
+
+
+def test_a_loaded_model_saves_again(saved: Path, tmp_path: Path) -> None:
+    first = load_model(saved / "timm")
+    save_model(tmp_path / "again", first.network, first.labels, first.task, first.extras)
+    second = load_model(tmp_path / "again")
+    one, two = first.network.backbone, second.network.backbone
+    assert (one.name, one.origin, one.spec) == (two.name, two.origin, two.spec)
+    inputs = inputs_of(first.network)
+    torch.testing.assert_close(
+        logits_of(first.network, inputs), logits_of(second.network, inputs), rtol=0, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("head", ["linear", "mlp:8"])
+def test_the_same_network_is_saved_as_the_same_bytes(
+    make_network: NetworkMaker, tmp_path: Path, head: str
+) -> None:
+    network = make_network("test_resnet", head=head)
+    for name in ("a", "b"):
+        save_model(tmp_path / name / "model", network, LABELS, "classification", {})
+    for path in sorted((tmp_path / "a" / "model").iterdir()):
+        assert path.read_bytes() == (tmp_path / "b" / "model" / path.name).read_bytes(), path.name
+
+
+def test_saving_leaves_the_network_as_it_is(make_network: NetworkMaker, tmp_path: Path) -> None:
+    network = make_network("test_resnet").train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    save_model(tmp_path / "model", network, LABELS, "classification", {})
+    assert all(module.training for module in network.modules())
+    assert all(torch.equal(t, before[name]) for name, t in network.state_dict().items())
+    assert isinstance(network.head, LinearHead)
+
+
+@pytest.mark.parametrize("form", ["timm", "separate"])
+def test_nothing_but_safetensors_json_and_text_is_written(saved: Path, form: str) -> None:
+    suffixes = {path.suffix for path in (saved / form).iterdir()}
+    assert suffixes <= {".safetensors", ".json", ".md", ".py"}
+
+
+def test_the_number_of_labels_must_be_that_of_logits(
+    make_network: NetworkMaker, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="2 labels for 3 logits"):
+        save_model(tmp_path / "model", make_network(), ["a", "b"], "classification", {})
+
+
+def test_a_foreign_folder_is_not_overwritten(make_network: NetworkMaker, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "thesis.txt").write_text("years of work")
+    with pytest.raises(OutputError):
+        save_model(tmp_path / "model", make_network(), LABELS, "classification", {})
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["thesis.txt"]
+
+
+def test_a_model_that_answers_differently_is_not_saved(
+    make_network: NetworkMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = make_network("test_resnet", head="mlp:8")
+    forward = network.head.forward
+    monkeypatch.setattr(network.head, "forward", lambda features: forward(features) + 1)
+    with pytest.raises(ModelError, match="logits moved"):
+        save_model(tmp_path / "model", network, LABELS, "classification", {})
+    assert not (tmp_path / "model").exists()
+
+
+# Planted corruptions.
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    fields = json.loads(path.read_text())
+    change(fields)
+    path.write_text(json.dumps(fields))
+
+
+def edit_tensors(path: Path, change: Callable[[dict[str, Tensor]], object]) -> None:
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, metadata=metadata)
+
+
+def swap_labels(folder: Path) -> None:
+    edit(folder / "graft.json", lambda f: f["labels"].reverse())
+
+
+def swap_native_labels(folder: Path) -> None:
+    edit(folder / "config.json", lambda f: f.update(label_names=["bee", "ant", "côté"]))
+
+
+def other_mean(folder: Path) -> None:
+    edit(folder / "config.json", lambda f: f["pretrained_cfg"].update(mean=[0.4, 0.5, 0.6]))
+
+
+def other_mean_everywhere(folder: Path) -> None:
+    other_mean(folder)
+    edit(folder / "graft.json", lambda f: f["preprocess"].update(mean=[0.4, 0.5, 0.6]))
+
+
+def other_std(folder: Path) -> None:
+    edit(folder / "config.json", lambda f: f["pretrained_cfg"].update(std=[0.4, 0.5, 0.6]))
+
+
+def other_crop(folder: Path) -> None:
+    edit(folder / "config.json", lambda f: f["pretrained_cfg"].update(crop_pct=0.5))
+
+
+def other_crop_mode(folder: Path) -> None:
+    edit(folder / "config.json", lambda f: f["pretrained_cfg"].update(crop_mode="squash"))
+
+
+def other_interpolation(folder: Path) -> None:
+    edit(folder / "config.json", lambda f: f["pretrained_cfg"].update(interpolation="nearest"))
+
+
+def other_size(folder: Path) -> None:
+    edit(folder / "config.json", lambda f: f["pretrained_cfg"].update(input_size=[3, 48, 48]))
+
+
+def blue_first(folder: Path) -> None:
+    edit(folder / "graft.json", lambda f: f["preprocess"].update(channel_order="BGR"))
+
+
+def blue_first_weights(folder: Path) -> None:
+    def flip(tensors: dict[str, Tensor]) -> None:
+        tensors["conv1.0.weight"] = tensors["conv1.0.weight"].flip(1).contiguous()
+
+    edit_tensors(folder / "model.safetensors", flip)
+
+
+def truncated_weights(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def no_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+
+
+def no_config(folder: Path) -> None:
+    (folder / "config.json").unlink()
+
+
+def no_golden(folder: Path) -> None:
+    (folder / "golden.safetensors").unlink()
+
+
+def no_description(folder: Path) -> None:
+    (folder / "graft.json").unlink()
+
+
+def no_classifier(folder: Path) -> None:
+    edit_tensors(folder / "model.safetensors", lambda t: [t.pop("fc.weight"), t.pop("fc.bias")])
+
+
+def swapped_rows(folder: Path) -> None:
+    def swap(tensors: dict[str, Tensor]) -> None:
+        tensors["fc.weight"] = tensors["fc.weight"][[1, 0, 2]].contiguous()
+
+    edit_tensors(folder / "model.safetensors", swap)
+
+
+def other_statistics(folder: Path) -> None:
+    def move(tensors: dict[str, Tensor]) -> None:
+        tensors["bn1.running_mean"] += 3
+
+    edit_tensors(folder / "model.safetensors", move)
+
+
+def weights_that_answer_alike(folder: Path) -> None:
+    def move(tensors: dict[str, Tensor]) -> None:
+        tensors["fc.bias"] += 1e-5
+
+    edit_tensors(folder / "model.safetensors", move)
+
+
+def other_golden_logits(folder: Path) -> None:
+    def move(tensors: dict[str, Tensor]) -> None:
+        tensors["logits"][3, 1] += 1
+
+    edit_tensors(folder / "golden.safetensors", move)
+
+
+def nonsense(folder: Path) -> None:
+    (folder / "graft.json").write_text("{")
+
+
+def other_format(folder: Path) -> None:
+    edit(folder / "graft.json", lambda f: f.update(format="onnx"))
+
+
+def another_architecture(folder: Path) -> None:
+    edit(folder / "config.json", lambda f: f.update(architecture="test_vit"))
+
+
+CORRUPTIONS = [
+    *(swap_labels, swap_native_labels, other_mean, other_mean_everywhere, other_std, other_crop),
+    *(other_crop_mode, other_interpolation, other_size, blue_first, blue_first_weights),
+    *(truncated_weights, no_weights, no_config, no_golden, no_description, no_classifier),
+    *(swapped_rows, other_statistics, other_golden_logits, nonsense, other_format),
+    *(another_architecture, weights_that_answer_alike),
+]
+
+
+@pytest.mark.parametrize("corrupt", CORRUPTIONS, ids=lambda function: function.__name__)
+def test_a_corrupted_model_is_refused(saved: Path, corrupt: Callable[[Path], None]) -> None:
+    assert load_model(saved / "timm").score.agrees
+    corrupt(saved / "timm")
+    with pytest.raises(ModelError) as caught:
+        load_model(saved / "timm")
+    assert caught.value.found
+
+
+def test_a_separate_head_is_needed_whole(saved: Path) -> None:
+    folder = saved / "separate"
+    assert load_model(folder).score.agrees
+    edit_tensors(folder / "head.safetensors", lambda t: t["0.weight"].neg_())
+    with pytest.raises(ModelError, match="logits moved"):
+        load_model(folder)
+    edit_tensors(folder / "head.safetensors", lambda t: t.pop("1.bias"))
+    with pytest.raises(ModelError, match="head"):
+        load_model(folder)
+    (folder / "head.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"head\.safetensors"):
+        load_model(folder)
+
+
+def test_a_refusal_says_by_how_much_the_answers_moved(saved: Path) -> None:
+    swapped_rows(saved / "timm")
+    with pytest.raises(ModelError, match=r"logits moved by \d.*allowed is 0\.00\d"):
+        load_model(saved / "timm")
+
+
+def test_weights_of_another_training_are_refused(
+    make_network: NetworkMaker, saved: Path, tmp_path: Path
+) -> None:
+    network = make_network()
+    assert isinstance(network.head, LinearHead)
+    with torch.no_grad():
+        network.head.weight.mul_(1.5)
+    other = save_model(tmp_path / "other", network, LABELS, "classification", {}).folder
+    (other / "model.safetensors").replace(saved / "timm" / "model.safetensors")
+    with pytest.raises(ModelError, match="does not answer"):
+        load_model(saved / "timm")
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="lacks"):
+        load_model(tmp_path)
+    with pytest.raises(ModelError, match="lacks"):
+        load_model(tmp_path / "nowhere")
