@@ -83,7 +83,7 @@ def paint(ink: Tensor, rng: torch.Generator) -> Tensor:
     back = torch.where(grey, colours[1, :, :1], colours[1])
     contrast = (front.mean(1, keepdim=True) - back.mean(1, keepdim=True)).abs()
     dark = (front.mean(1, keepdim=True) < back.mean(1, keepdim=True)).float()
-    plain = (torch.rand(count, 1, 1, 1, generator=rng) < 0.5) | (contrast < 0.25)
+    plain = (torch.rand(count, 1, 1, 1, generator=rng) < 0.5) | (contrast < 0.35)
     front, back = torch.where(plain, 1 - dark, front), torch.where(plain, dark, back)
     return back + (front - back) * ink
 

@@ -15,7 +15,7 @@ SIDE = 64
 INK = 52  # longest side of the drawn character inside the SIDE x SIDE tile
 SMALLEST_INK = 0.3  # of the font size; full stops and commas are no shapes worth a class
 BLOCK = 256
-FEWEST_TILES = 5  # a class of fewer teaches little about how a character varies
+FEWEST_TILES = 10  # a class of fewer teaches little about how a character varies
 # Characters of one font only, per block; those of several fonts are all drawn.
 RARE_PER_BLOCK = 40
 LIMITS = {"han": 500, "hangul": 200}

@@ -77,9 +77,9 @@ class Drawings:
         """Bent, recoloured drawings before backgrounds."""
         chosen = torch.multinomial(self._weights, count, replacement=True, generator=rng)
         warped = self._warp(chosen, size, rng)
-        busy = (torch.rand(count, generator=rng) < BUSY).nonzero()[:, 0]
-        behind = augment.soft_backgrounds(count, size, rng)
-        behind[busy] = self._scene(len(busy), size, rng)
+        busy = max(1, round(BUSY * count))
+        plain = augment.soft_backgrounds(count - busy, size, rng)
+        behind = torch.cat([self._scene(busy, size, rng), plain])
         pictures = augment.shift_colours(augment.place(warped, behind), rng)
         return _finish_colour(pictures, rng), self._labels[chosen]
 

@@ -24,11 +24,11 @@ from scripts.pretrain.banks import Banks, prepare_banks
 from scripts.pretrain.model import MEAN, STD, Heads, create_network, save_network
 from scripts.pretrain.sources import Drawings, Glyphs, Source, Strokes, Textures
 
-STROKE_CLASSES = 1500
-BATCH = {"strokes": 84, "glyphs": 64, "drawings": 60, "textures": 16}
-SIDES = (32, 48, 64)
-SIDE_WEIGHTS = (0.75, 0.2, 0.05)
-PEAK_RATE, WEIGHT_DECAY, WARM_UP = 3e-3, 0.05, 0.05
+STROKE_CLASSES = 1000
+BATCH = {"strokes": 52, "glyphs": 40, "drawings": 28, "textures": 8}
+SIDES = (32, 40, 48)
+SIDE_WEIGHTS = (0.35, 0.45, 0.2)
+PEAK_RATE, WEIGHT_DECAY, WARM_UP = 2e-3, 0.05, 0.05
 LABEL_SMOOTHING = 0.05
 REPORT_EVERY, SAVE_EVERY = 100, 500
 WORKERS = 2

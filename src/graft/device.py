@@ -22,8 +22,8 @@ def pick_device(name: str = "auto") -> torch.device:
     """
     import torch
 
-    kind = name.split(":")[0]
-    if kind not in DEVICES:
+    kind, colon, number = name.partition(":")
+    if kind not in DEVICES or (colon and (kind == "auto" or not number.isdecimal())):
         raise UnknownNameError(
             f"There is no device named '{name}'",
             allowed=", ".join(DEVICES),
@@ -36,7 +36,7 @@ def pick_device(name: str = "auto") -> torch.device:
     }
     if kind == "auto":
         kind = name = next(k for k in ("cuda", "mps", "cpu") if present[k])
-    if not present[kind]:
+    if not present[kind] or (kind == "cuda" and int(number or 0) >= torch.cuda.device_count()):
         raise ResourceError(
             f"The device '{name}' does not answer on this machine",
             allowed=", ".join(k for k, there in present.items() if there),

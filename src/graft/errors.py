@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import partial
 
 
 class GraftError(Exception):
@@ -36,12 +37,16 @@ class GraftError(Exception):
         self.next = next
         super().__init__(found, allowed, next)
 
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        """Unpickle by keyword, so that an error crosses a process boundary whole."""
+        return partial(type(self), allowed=self.allowed, next=self.next), (self.found,)
+
     def __str__(self) -> str:
-        lines = [self.found.rstrip(".") + "."]
+        lines = [_sentence(self.found)]
         if self.allowed:
-            lines.append(f"Allowed: {self.allowed.rstrip('.')}.")
+            lines.append(f"Allowed: {_sentence(self.allowed)}")
         if self.next:
-            lines.append(f"Next: {self.next.rstrip('.')}.")
+            lines.append(f"Next: {_sentence(self.next)}")
         return "\n".join(lines)
 
     @property
@@ -96,6 +101,10 @@ class ModelError(UserError, ValueError):
 
 class AuditError(GraftError):
     """A frozen tensor moved, or cached and uncached outputs differ: a fault of graft's own."""
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(("?", "!")) else text.rstrip(".") + "."
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownNameError:

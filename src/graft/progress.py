@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol, TypeVar
-
-Item = TypeVar("Item")
+from typing import Protocol
 
 
 class Progress(Protocol):
@@ -38,16 +35,3 @@ class Silent:
 
     def say(self, line: str) -> None:
         """Nothing."""
-
-
-def track(items: Iterable[Item], task: str, total: int, progress: Progress) -> Iterator[Item]:
-    """Yield the items and count them.
-
-    >>> list(track("ab", "letters", 2, Silent()))
-    ['a', 'b']
-    """
-    progress.start(task, total)
-    for item in items:
-        yield item
-        progress.advance(task)
-    progress.finish(task)

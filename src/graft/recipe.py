@@ -45,7 +45,7 @@ class Recipe(BaseModel):
         threads: CPU threads; None takes what PyTorch takes and writes it down.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     data: str | None = None
     input: str | None = None
@@ -71,7 +71,7 @@ class Recipe(BaseModel):
     class_weights: str = "auto"
     augment: str = "light"
     patience: int = Field(default=8, ge=1)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     device: str = "auto"
     threads: int | None = Field(default=None, ge=1)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from backbone_folders import make_folder
 from torch import nn
 
 from graft.backbones import bundled
@@ -14,6 +16,11 @@ from graft.backbones.load import load_backbone
 from graft.errors import BackboneError
 
 FolderMaker = Callable[..., tuple[Path, nn.Module]]
+
+
+@pytest.fixture
+def native_folder(tmp_path: Path) -> FolderMaker:
+    return partial(make_folder, tmp_path)
 
 
 def test_the_bundled_backbone_opens_and_computes() -> None:

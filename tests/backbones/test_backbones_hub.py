@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from urllib.error import URLError
 import huggingface_hub
 import pytest
 import torch
+from backbone_folders import make_folder
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 from torch import nn
 
@@ -21,6 +23,11 @@ from graft.backbones.load import load_backbone
 from graft.errors import BackboneError, NetworkError, ResourceError
 
 FolderMaker = Callable[..., tuple[Path, nn.Module]]
+
+
+@pytest.fixture
+def native_folder(tmp_path: Path) -> FolderMaker:
+    return partial(make_folder, tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import timm
 import torch
+from backbone_folders import make_folder
 from safetensors.torch import load_file, save_file
 from timm.data import resolve_model_data_config
 from torch import nn
@@ -18,6 +20,12 @@ from graft.backbones.load import list_backbones, load_backbone
 from graft.errors import BackboneError, UnknownNameError
 
 FolderMaker = Callable[..., tuple[Path, nn.Module]]
+
+
+@pytest.fixture
+def native_folder(tmp_path: Path) -> FolderMaker:
+    return partial(make_folder, tmp_path)
+
 
 RESNET = {"channels": [8, 16, 24, 32]}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_info
 
 from graft.closedform.axes import ROWS_PER_BLOCK, principal_scores
 from graft.closedform.threads import one_blas_thread

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import timm
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from small_models import LABELS, save_both, small_network
 from torch import Tensor, nn
 
 from graft.errors import ModelError, OutputError
@@ -20,7 +23,6 @@ from graft.heads.linear import LinearHead
 from graft.network import Network
 
 NetworkMaker = Callable[..., Network]
-LABELS = ["ant", "bee", "côté"]
 FAMILIES: list[tuple[str, dict[str, Any]]] = [
     ("resnet18", {"channels": [8, 16, 24, 32]}),
     ("mobilenetv3_small_050", {}),  # conv_head between pooling and classifier
@@ -28,6 +30,23 @@ FAMILIES: list[tuple[str, dict[str, Any]]] = [
     ("test_vit", {"img_size": 32}),
     ("test_convnext", {}),
 ]
+
+
+@pytest.fixture
+def make_network(tmp_path: Path) -> NetworkMaker:
+    return partial(small_network, tmp_path / "source")
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_both(tmp_path_factory.mktemp("pristine"))
+
+
+@pytest.fixture
+def saved(pristine: Path, tmp_path: Path) -> Path:
+    """A copy of both formats, to be spoiled."""
+    shutil.copytree(pristine, tmp_path / "saved")
+    return tmp_path / "saved"
 
 
 def inputs_of(network: Network, rows: int = 3) -> Tensor:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from small_models import save_both
 
 from graft.export.card import snippet
 from graft.export.golden import golden_pictures
@@ -29,6 +30,11 @@ for form in ("timm", "separate"):
     outputs[form] = model(inputs).detach()
 save_file(outputs, "outputs.safetensors")
 """
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    return save_both(tmp_path)
 
 
 @pytest.fixture

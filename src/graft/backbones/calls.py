@@ -92,12 +92,12 @@ def intercepted(modules: Iterable[nn.Module], handler: Handler) -> Iterator[None
 
 
 def _routed(module: nn.Module, forward: _Forward, handler: Handler, owner: int) -> _Forward:
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def _answered(*args: Any, **kwargs: Any) -> Any:
         if threading.get_ident() != owner:
             return forward(*args, **kwargs)
         return handler.called(module, lambda: forward(*args, **kwargs))
 
-    return call
+    return _answered
 
 
 def record(model: nn.Module, few: Tensor, many: Tensor) -> list[Call]:

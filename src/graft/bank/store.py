@@ -1,15 +1,18 @@
 """The store: a folder per shelf, append-only segments inside.
 
-A segment is a folder with `values.npy` (rows, memory-mapped when read), `keys.npy` (the digest of
-each row's picture) and `notes.json` (what was seen while reading it). It is written under a
-temporary name and renamed when whole, so a killed process leaves nothing that could be read; two
-processes that fill the same shelf write two segments, and either serves.
+A segment is a folder with `values.bin` (rows, memory-mapped when read), `keys.bin` (the digest of
+each row's picture) and `index.json` (type and shape of the rows, what was noted of each, and a
+digest of the keys). It is written under a temporary name and renamed when whole, so a killed
+process leaves nothing that could be read; two processes that fill the same shelf write two
+segments, and either serves.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
+import math
 import os
 import shutil
 import uuid
@@ -23,9 +26,10 @@ import torch
 from torch import Tensor
 
 from graft.errors import OutputError, ResourceError
-from graft.types import ByteArray, IntArray
+from graft.types import IntArray, Json
 
 DIGEST_BYTES = 32
+TYPES = ("uint8", "float32")
 # Rows are stored in pieces of about this size, so that a killed run keeps what it computed.
 SEGMENT_BYTES = 256 * 2**20
 Values = npt.NDArray[np.generic]
@@ -56,8 +60,9 @@ class Shelf:
             _write(temporary, digests, values, notes)
             temporary.rename(self.folder / name)
         except OSError as problem:
-            shutil.rmtree(temporary, ignore_errors=True)
             raise _storage_error(problem, self.folder, values.nbytes) from problem
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
         self._attach(self.folder / name)
 
     def note(self, digest: bytes) -> str:
@@ -87,18 +92,16 @@ class Shelf:
     def _attach(self, segment: Path) -> None:
         # An evicted or foreign folder is not a segment: what is not whole is not there.
         try:
-            values = np.load(segment / "values.npy", mmap_mode="r", allow_pickle=False)
-            keys: ByteArray = np.load(segment / "keys.npy", allow_pickle=False)
-            notes = json.loads((segment / "notes.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, EOFError):
+            values, keys, notes = _read(segment)
+        except (OSError, ValueError, TypeError, KeyError):
             return
-        if not len(values) == len(keys) == len(notes):
+        if self.segments and values.shape[1:] != self.segments[0].shape[1:]:
             return
         self.segments.append(values)
         self.notes.append(notes)
         number = len(self.segments) - 1
         for row, key in enumerate(keys):
-            self.places.setdefault(key.tobytes(), (number, row))
+            self.places.setdefault(key, (number, row))
 
 
 def open_shelf(root: Path, key: str) -> Shelf:
@@ -119,14 +122,46 @@ def open_shelf(root: Path, key: str) -> Shelf:
 
 
 def _write(folder: Path, digests: Sequence[bytes], values: Values, notes: Sequence[str]) -> None:
+    keys = b"".join(digests)
+    index = {
+        "type": str(values.dtype),
+        "shape": list(values.shape),
+        "keys": hashlib.sha256(keys).hexdigest(),
+        "notes": list(notes),
+    }
     folder.mkdir()
-    np.save(folder / "values.npy", values, allow_pickle=False)
-    keys = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
-    np.save(folder / "keys.npy", keys, allow_pickle=False)
-    (folder / "notes.json").write_text(json.dumps(list(notes)), encoding="utf-8")
-    for path in folder.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+    _write_durably(folder / "values.bin", np.ascontiguousarray(values).data)
+    _write_durably(folder / "keys.bin", keys)
+    _write_durably(folder / "index.json", json.dumps(index).encode())
+
+
+def _write_durably(path: Path, content: bytes | memoryview) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(segment: Path) -> tuple[Values, list[bytes], list[str]]:
+    """Values, keys and notes of a segment.
+
+    Raises:
+        OSError, ValueError, TypeError, KeyError: It is not whole.
+    """
+    index: Json = json.loads((segment / "index.json").read_bytes())
+    shape, notes = tuple(index["shape"]), [str(note) for note in index["notes"]]
+    keys = (segment / "keys.bin").read_bytes()
+    size = math.prod(shape) * np.dtype(index["type"]).itemsize
+    whole = (
+        index["type"] in TYPES
+        and (segment / "values.bin").stat().st_size == size
+        and hashlib.sha256(keys).hexdigest() == index["keys"]
+        and shape[0] == len(notes) == len(keys) // DIGEST_BYTES
+    )
+    if not whole:
+        raise ValueError(f"{segment} is damaged")
+    values = np.memmap(segment / "values.bin", index["type"], mode="r", shape=shape)
+    return values, [keys[at : at + DIGEST_BYTES] for at in range(0, len(keys), DIGEST_BYTES)], notes
 
 
 def _storage_error(problem: OSError, folder: Path, size: int) -> OutputError | ResourceError:

@@ -50,7 +50,6 @@ class Bars:
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Bars:
-        self._bars.start()
         return self
 
     def __exit__(
@@ -64,6 +63,7 @@ class Bars:
     def start(self, task: str, total: int) -> None:
         """Add a bar; work without steps gets none."""
         if total:
+            self._bars.start()  # not before: an empty display prints an empty line
             self._tasks[task] = self._bars.add_task(task, total=total, note="")
 
     def advance(self, task: str, steps: int = 1, note: str = "") -> None:

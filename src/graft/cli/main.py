@@ -6,6 +6,7 @@ Ctrl-C.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -15,7 +16,7 @@ import typer
 
 from graft.cli import backbones, demo, evaluate, features, fit, predict, report
 from graft.cli.console import messages, print_json
-from graft.errors import GraftError, ResourceError, UserError
+from graft.errors import GraftError, OutputError, ResourceError, UserError
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
@@ -61,8 +62,6 @@ def _run(arguments: list[str]) -> int:
         return _fail(problem, as_json, 2 if isinstance(problem, UserError) else 1)
     except UsageError as problem:
         return _fail(_usage(problem), as_json, 2)
-    except MemoryError:
-        return _fail(_out_of_memory(), as_json, 2)
     except (KeyboardInterrupt, typer.Abort):
         messages().print("Stopped.")
         return 130
@@ -71,6 +70,9 @@ def _run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as problem:
+        machine = _machine_fault(problem)
+        if machine is not None:
+            return _fail(machine, as_json, 2)
         traceback.print_exc()
         return _fail(_own_fault(problem), as_json, 1)
     return status if isinstance(status, int) else 0
@@ -91,12 +93,28 @@ def _usage(problem: Exception) -> UserError:
     return UserError(text, next=f"'{command} --help' lists the options")
 
 
-def _out_of_memory() -> ResourceError:
-    return ResourceError(
-        "The machine ran out of memory",
-        allowed="what fits",
-        next="choose a smaller --batch-size, --size or --backbone",
-    )
+def _machine_fault(problem: Exception) -> UserError | None:
+    """The machine's part in a failure: memory, disk, permissions; None where it has none."""
+    text = str(problem)
+    if isinstance(problem, MemoryError) or "out of memory" in text or "t allocate memory" in text:
+        return ResourceError(
+            "The machine ran out of memory",
+            allowed="what fits",
+            next="choose a smaller --batch-size, --size or --backbone",
+        )
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceError(
+            f"The disk is full ({problem.filename or 'while writing'})",
+            allowed="room for the run folder and the bank",
+            next="free some space, choose another --out, or move the bank with GRAFT_CACHE",
+        )
+    if isinstance(problem, OSError) and problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return OutputError(
+            f"{problem.filename or 'A file'} cannot be opened ({problem.strerror})",
+            allowed="files and folders that you may read and write",
+            next="change its permissions, or choose another place",
+        )
+    return None
 
 
 def _own_fault(problem: Exception) -> GraftError:

@@ -24,6 +24,6 @@ def one_blas_thread() -> Iterator[None]:
 @cache
 def _libraries() -> Any:
     """The BLAS libraries that NumPy and SciPy loaded; finding them takes milliseconds."""
-    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+    from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

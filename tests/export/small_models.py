@@ -1,14 +1,11 @@
-"""Networks of several families with few channels, and one saved model that tests may spoil."""
+"""Networks of several families with few channels, and saved models."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import timm
 import torch
 
@@ -18,17 +15,17 @@ from graft.heads.build import build_head
 from graft.heads.linear import LinearHead
 from graft.network import Network
 
-NetworkMaker = Callable[..., Network]
 LABELS = ["ant", "bee", "côté"]
 
 
 def small_network(
     folder: Path,
-    architecture: str,
+    architecture: str = "test_resnet",
     args: dict[str, Any] | None = None,
     cfg: dict[str, Any] | None = None,
     head: str = "linear",
 ) -> Network:
+    """A network with random weights, for three labels; `folder` takes its config.json."""
     pretrained = {**timm.get_pretrained_cfg(architecture).to_dict(remove_source=True)}
     pretrained |= {"input_size": [3, 32, 32], **(cfg or {})}
     config = {"architecture": architecture, "model_args": args or {}}
@@ -43,26 +40,9 @@ def small_network(
     return Network(backbone, built).eval()
 
 
-@pytest.fixture
-def make_network(tmp_path: Path) -> NetworkMaker:
-    def make(architecture: str = "test_resnet", **settings: Any) -> Network:
-        return small_network(tmp_path / "source", architecture, **settings)
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One saved model of either format; not to be changed."""
-    root = tmp_path_factory.mktemp("pristine")
+def save_both(root: Path) -> Path:
+    """One saved model of either format, in the folders `timm` and `separate`."""
     for name, head in (("timm", "linear"), ("separate", "mlp:8")):
         network = small_network(root / "source", "test_resnet", head=head)
         save_model(root / name, network, LABELS, "classification", {"strategy": "head"})
     return root
-
-
-@pytest.fixture
-def saved(pristine: Path, tmp_path: Path) -> Path:
-    """A copy of both formats, to be spoiled."""
-    shutil.copytree(pristine, tmp_path / "saved")
-    return tmp_path / "saved"
