@@ -31,19 +31,19 @@ def warp(
         return scale * torch.randn(count, *shape, generator=rng)
 
     turn = normal(angle)
-    zoom = (0.1 + normal(0.16)).exp()
-    aspect = normal(0.16).exp()
+    zoom = (0.1 + normal(0.12)).exp()
+    aspect = normal(0.11).exp()
     cos, sin = turn.cos() * zoom, turn.sin() * zoom
-    theta = torch.stack([cos * aspect, -sin + normal(0.15), sin, cos / aspect], 1).reshape(-1, 2, 2)
+    theta = torch.stack([cos * aspect, -sin + normal(0.11), sin, cos / aspect], 1).reshape(-1, 2, 2)
     if mirror:
         flip = torch.where(torch.rand(count, generator=rng) < 0.5, -1.0, 1.0)
         theta[:, :, 0] *= flip[:, None]
     axis = (torch.arange(size) + 0.5) * (2 / size) - 1
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     grid = torch.einsum("nij,hwj->nhwi", theta, torch.stack([x, y], -1))
-    depth = 1 + torch.einsum("ni,hwi->nhw", normal(0.08, 2), torch.stack([x, y], -1))
-    bend = F.interpolate(normal(0.07, 2, 4, 4), size=(size, size), mode="bicubic")
-    grid = grid / depth[..., None] + bend.permute(0, 2, 3, 1) + normal(0.06, 1, 1, 2)
+    depth = 1 + torch.einsum("ni,hwi->nhw", normal(0.05, 2), torch.stack([x, y], -1))
+    bend = F.interpolate(normal(0.05, 2, 4, 4), size=(size, size), mode="bicubic")
+    grid = grid / depth[..., None] + bend.permute(0, 2, 3, 1) + normal(0.05, 1, 1, 2)
     if tiles.shape[-1] > 1.5 * size:
         tiles = F.interpolate(tiles, size=size, mode="area")
     return F.grid_sample(tiles, grid, align_corners=False)
@@ -86,6 +86,12 @@ def paint(ink: Tensor, rng: torch.Generator) -> Tensor:
     plain = (torch.rand(count, 1, 1, 1, generator=rng) < 0.5) | (contrast < 0.35)
     front, back = torch.where(plain, 1 - dark, front), torch.where(plain, dark, back)
     return back + (front - back) * ink
+
+
+def invert_some(pictures: Tensor, rng: torch.Generator) -> Tensor:
+    """Exchanges black and white in half of the pictures."""
+    chosen = torch.rand(len(pictures), 1, 1, 1, generator=rng) < 0.5
+    return torch.where(chosen, 1 - pictures, pictures)
 
 
 def place(pictures: Tensor, backgrounds: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ def main() -> None:
     rng = torch.Generator().manual_seed(options.seed)
     banks = prepare_banks(options.out / "banks", options.seed)
     for name, source in build_sources(banks, options.seed).items():
-        pictures, _ = source.draw(COLUMNS * ROWS, SIDE, rng)
+        pictures, _ = source.draw(COLUMNS * ROWS, SIDE, rng, hard=True)
         tile(pictures).save(options.out / f"{name}.png")
 
 

@@ -16,13 +16,19 @@ BORN_SMALL = 0.3  # the same for coloured pictures
 BUSY = 0.4  # share of drawings that stand in a scene
 
 
+Batch = tuple[Tensor, Tensor]
+
+
 class Source(Protocol):
     """Labelled pictures of one kind."""
 
     classes: int
 
-    def draw(self, count: int, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Pictures (count x 3 x size x size in [0, 1]) and their labels."""
+    def draw(self, count: int, size: int, rng: torch.Generator, hard: bool) -> Batch:
+        """Pictures (count x 3 x size x size in [0, 1]) and their labels.
+
+        Pictures that are not `hard` are bent, but neither degraded nor of a low resolution.
+        """
         ...
 
 
@@ -41,12 +47,12 @@ class Glyphs:
         self._labels = torch.from_numpy(bank.labels)
         self._weights = sample_evenly(self._labels, self.classes)
 
-    def draw(self, count: int, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, count: int, size: int, rng: torch.Generator, hard: bool) -> Batch:
         """Bent, thickened, scanned and painted characters."""
         chosen = torch.multinomial(self._weights, count, replacement=True, generator=rng)
         tiles = self._tiles[chosen].unsqueeze(1).float() / 255
         ink = augment.vary_ink(augment.warp(tiles, size, rng, angle=0.15, mirror=False), rng)
-        return _finish_ink(ink, rng), self._labels[chosen]
+        return _finish_ink(ink, rng, hard), self._labels[chosen]
 
 
 class Strokes:
@@ -56,11 +62,11 @@ class Strokes:
         self.classes = classes
         self._alphabet = invent_classes(classes, torch.Generator().manual_seed(seed))
 
-    def draw(self, count: int, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, count: int, size: int, rng: torch.Generator, hard: bool) -> Batch:
         """Newly written, scanned and painted characters."""
         labels = torch.randint(self.classes, (count,), generator=rng)
         ink = write_strokes(self._alphabet, labels, size, rng)
-        return _finish_ink(ink, rng), labels
+        return _finish_ink(ink, rng, hard), labels
 
 
 class Drawings:
@@ -73,7 +79,7 @@ class Drawings:
         self._weights = sample_evenly(self._labels, self.classes)
         self._textures = torch.from_numpy(textures.tiles)
 
-    def draw(self, count: int, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, count: int, size: int, rng: torch.Generator, hard: bool) -> Batch:
         """Bent, recoloured drawings before backgrounds."""
         chosen = torch.multinomial(self._weights, count, replacement=True, generator=rng)
         warped = self._warp(chosen, size, rng)
@@ -81,7 +87,7 @@ class Drawings:
         plain = augment.soft_backgrounds(count - busy, size, rng)
         behind = torch.cat([self._scene(busy, size, rng), plain])
         pictures = augment.shift_colours(augment.place(warped, behind), rng)
-        return _finish_colour(pictures, rng), self._labels[chosen]
+        return _finish_colour(pictures, rng, hard), self._labels[chosen]
 
     def _scene(self, count: int, size: int, rng: torch.Generator) -> Tensor:
         """Textures with one smaller drawing somewhere, unevenly lit."""
@@ -104,20 +110,24 @@ class Textures:
         self._tiles = torch.from_numpy(bank.tiles)
         self._labels = torch.from_numpy(bank.labels)
 
-    def draw(self, count: int, size: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, count: int, size: int, rng: torch.Generator, hard: bool) -> Batch:
         """Turned and recoloured crops."""
         chosen = torch.randint(len(self._tiles), (count,), generator=rng)
         crops = augment.crop(self._tiles[chosen].float() / 255, size, rng)
-        return _finish_colour(augment.light(crops, rng), rng), self._labels[chosen]
+        return _finish_colour(augment.light(crops, rng), rng, hard), self._labels[chosen]
 
 
-def _finish_ink(ink: Tensor, rng: torch.Generator) -> Tensor:
+def _finish_ink(ink: Tensor, rng: torch.Generator, hard: bool) -> Tensor:
+    if not hard:
+        return augment.invert_some(ink.expand(-1, 3, -1, -1), rng)
     if torch.rand((), generator=rng) < SCANNED:
         ink = augment.scan(ink, rng)
     return augment.degrade(augment.paint(ink, rng), rng)
 
 
-def _finish_colour(pictures: Tensor, rng: torch.Generator) -> Tensor:
+def _finish_colour(pictures: Tensor, rng: torch.Generator, hard: bool) -> Tensor:
+    if not hard:
+        return pictures
     if torch.rand((), generator=rng) < BORN_SMALL:
         pictures = augment.low_resolution(pictures, rng)
     return augment.degrade(pictures, rng)

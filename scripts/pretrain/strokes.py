@@ -115,15 +115,15 @@ def _vary(points: Tensor, rng: torch.Generator) -> Tensor:
     def normal(scale: float, *shape: int) -> Tensor:
         return scale * torch.randn(count, *shape, generator=rng)
 
-    points = points + normal(0.04, strokes, CONTROLS, 2)
+    points = points + normal(0.03, strokes, CONTROLS, 2)
     middle = points.mean(2, keepdim=True)
-    points = middle + (points - middle) * (1 + normal(0.12, strokes, 1, 2))
-    points = points + normal(0.05, strokes, 1, 2)
-    angle = normal(0.16)
+    points = middle + (points - middle) * (1 + normal(0.09, strokes, 1, 2))
+    points = points + normal(0.04, strokes, 1, 2)
+    angle = normal(0.13)
     rotation = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1)
     slant = torch.eye(2).repeat(count, 1, 1)
-    slant[:, 0, 1] = normal(0.25)
-    slant[:, 0, 0] = normal(0.2).exp()
+    slant[:, 0, 1] = normal(0.2)
+    slant[:, 0, 0] = normal(0.16).exp()
     matrix = slant @ rotation.reshape(count, 2, 2)
     return torch.einsum("nij,nskj->nski", matrix, points)
 
@@ -133,7 +133,7 @@ def _bend(points: Tensor, rng: torch.Generator) -> Tensor:
     count = len(points)
     waves = 2.0 * torch.randn(count, 2, 2, generator=rng)
     phase = 6.283 * torch.rand(count, 1, 1, 2, generator=rng)
-    size = 0.2 * torch.rand(count, 1, 1, 1, generator=rng)
+    size = 0.15 * torch.rand(count, 1, 1, 1, generator=rng)
     return points + size * torch.sin(torch.einsum("nij,nskj->nski", waves, points) + phase)
 
 

@@ -25,12 +25,13 @@ from scripts.pretrain.model import MEAN, STD, Heads, create_network, save_networ
 from scripts.pretrain.sources import Drawings, Glyphs, Source, Strokes, Textures
 
 STROKE_CLASSES = 1000
-BATCH = {"strokes": 52, "glyphs": 40, "drawings": 28, "textures": 8}
+BATCH = {"strokes": 52, "glyphs": 44, "drawings": 24, "textures": 8}
 SIDES = (32, 40, 48)
-SIDE_WEIGHTS = (0.35, 0.45, 0.2)
-PEAK_RATE, WEIGHT_DECAY, WARM_UP = 2e-3, 0.05, 0.05
+SIDE_WEIGHTS = (0.45, 0.4, 0.15)
+PEAK_RATE, WEIGHT_DECAY, WARM_UP = 3e-3, 0.05, 0.05
+EASY_SHARE = 0.2  # of the steps, over which hard batches become the rule
 LABEL_SMOOTHING = 0.05
-REPORT_EVERY, SAVE_EVERY = 100, 500
+REPORT_EVERY, SAVE_EVERY = 100, 250
 WORKERS = 2
 
 
@@ -74,18 +75,21 @@ def build_sources(banks: Banks, seed: int) -> dict[str, Source]:
     }
 
 
-def choose_side(step: int, seed: int) -> int:
-    """The side of the pictures of a step: the same in all processes."""
-    rng = torch.Generator().manual_seed(seed * 1_000_003 + step)
-    return SIDES[int(torch.multinomial(torch.tensor(SIDE_WEIGHTS), 1, generator=rng))]
+def choose_kind(step: int, settings: Settings) -> tuple[int, bool]:
+    """Side and difficulty of a step's pictures: the same in all processes."""
+    rng = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+    side = SIDES[int(torch.multinomial(torch.tensor(SIDE_WEIGHTS), 1, generator=rng))]
+    hard_share = step / max(1.0, EASY_SHARE * settings.steps)
+    return side, bool(torch.rand((), generator=rng) < hard_share)
 
 
 def draw_batch(
-    sources: Mapping[str, Source], side: int, rng: torch.Generator
+    sources: Mapping[str, Source], side: int, rng: torch.Generator, hard: bool
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """One process's part of a batch, normalised, and the labels of each source's part."""
     drawn = {
-        name: sources[name].draw(count // WORKERS, side, rng) for name, count in BATCH.items()
+        name: sources[name].draw(count // WORKERS, side, rng, hard)
+        for name, count in BATCH.items()
     }
     pictures = torch.cat([pictures for pictures, _ in drawn.values()])
     normalised = ((pictures - MEAN) / STD).contiguous(memory_format=torch.channels_last)
@@ -123,8 +127,8 @@ def train(rank: int, meeting: str, settings: Settings) -> None:
     for step in range(settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, settings.steps)
-        side = choose_side(step, settings.seed)
-        loss, hits = parallel(*draw_batch(sources, side, rng))
+        side, hard = choose_kind(step, settings)
+        loss, hits = parallel(*draw_batch(sources, side, rng, hard))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

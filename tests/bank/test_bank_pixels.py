@@ -13,7 +13,7 @@ from PIL import Image
 from graft.bank import bank_folder
 from graft.bank import pixels as pixels_file
 from graft.bank.pixels import Pixels
-from graft.data import Decoded, Examples, Picture, decode, read
+from graft.data import Picture, decode, read
 from graft.progress import Silent
 from graft.types import PreprocessSpec
 
@@ -142,28 +142,3 @@ def test_what_is_done_is_kept_when_decoding_is_interrupted(
         with pytest.raises(KeyboardInterrupt):
             decoded(photos)
     assert decoded(photos)[1] == 36 - 20
-
-
-def test_a_picture_whose_bytes_change_meanwhile_is_not_stored_under_the_old_ones(
-    tmp_path: Path, make_photos: Callable[..., Path]
-) -> None:
-    folder = make_photos(tmp_path / "p", {"blue": 2, "red": 2})
-    examples = read(folder)
-    target = folder / "blue" / "00.png"
-    original = target.read_bytes()
-
-    class Changing(Examples):
-        def digests(self) -> tuple[bytes | None, ...]:
-            found = super().digests()
-            Image.new("RGB", (40, 40), (0, 255, 0)).save(target)
-            return found
-
-    fields = {name: getattr(examples, name) for name in examples.__dataclass_fields__}
-    Pixels(Changing(**fields), SPEC, bank_folder(), Silent())
-    target.write_bytes(original)
-    pixels, _ = decoded(folder)
-    first = pixels.digests[0]
-    assert first is not None
-    outcome: Decoded = decode(0, examples.pictures[0], SPEC)
-    assert outcome.pixels is not None
-    assert np.array_equal(pixels.read([first])[0].numpy(), outcome.pixels)

@@ -12,7 +12,6 @@ from torch import Tensor
 from graft.bank.key import pixels_key
 from graft.bank.store import SEGMENT_BYTES, open_shelf
 from graft.data import Decoded, Examples, decode_all
-from graft.errors import DataError
 from graft.progress import Progress
 from graft.types import ByteArray, PreprocessSpec
 
@@ -33,8 +32,7 @@ class Pixels:
         self.digests = examples.digests()
         self.faults: dict[int, str] = {}
         self._shelf = open_shelf(root, pixels_key(spec))
-        self._pictures = examples.pictures
-        self._decode_missing(progress)
+        self._decode_missing(examples, progress)
 
     def read(self, digests: Sequence[bytes]) -> Tensor:
         """(N, C, H, W) uint8 pixels."""
@@ -44,10 +42,10 @@ class Pixels:
         """Mode and native size, as `RGB 640x480`."""
         return self._shelf.note(digest)
 
-    def _decode_missing(self, progress: Progress) -> None:
+    def _decode_missing(self, examples: Examples, progress: Progress) -> None:
         rows = self._rows_to_decode()
         per_segment = max(1, SEGMENT_BYTES // math.prod((self.spec.channels, *self.spec.size)))
-        decoded = decode_all([self._pictures[row] for row in rows], self.spec)
+        decoded = decode_all([examples.pictures[row] for row in rows], self.spec)
         progress.start("decode", len(rows))
         for start in range(0, len(rows), per_segment):
             self._store(rows[start : start + per_segment], decoded, progress)
@@ -78,7 +76,7 @@ class Pixels:
         for row in rows:
             outcome, digest = next(decoded), self.digests[row]
             progress.advance("decode")
-            if outcome.pixels is None or digest is None or self._has_changed(row):
+            if outcome.pixels is None or digest is None:
                 self.faults[row] = outcome.reason or "its bytes changed while they were read"
                 continue
             keys.append(digest)
@@ -86,13 +84,6 @@ class Pixels:
             notes.append(_note(outcome))
         if keys:
             self._shelf.append(keys, np.stack(values), notes)
-
-    def _has_changed(self, row: int) -> bool:
-        """Whether other bytes were decoded than those that the digest was taken of."""
-        try:
-            return self._pictures[row].digest() != self.digests[row]
-        except DataError:
-            return True
 
 
 def _note(outcome: Decoded) -> str:

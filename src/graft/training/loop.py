@@ -83,16 +83,28 @@ class Best:
     weights: Json | None = None
 
     def offer(self, epoch: int, loss: float | None) -> None:
-        """Keep the present weights if they are better than all before."""
-        if loss is None or loss < self.loss:
+        """Keep the present weights if they are finite and better than all before."""
+        if loss is not None and not loss < self.loss:  # also where it is NaN
+            return
+        weights = self.take()
+        if all(bool(tensor.isfinite().all()) for tensor in weights.values()):
             self.loss = math.inf if loss is None else loss
             self.epoch = epoch
-            self.weights = self.take()
+            self.weights = weights
 
     def put_back(self) -> None:
-        """Give the model its best weights."""
-        if self.weights is not None:
-            self.restore(self.weights)
+        """Give the model its best weights.
+
+        Raises:
+            DivergenceError: No epoch ended with weights and a validation loss that are finite.
+        """
+        if self.weights is None:
+            raise DivergenceError(
+                "No epoch ended with finite weights and a finite validation loss",
+                allowed="a finite loss",
+                next="choose a smaller --lr",
+            )
+        self.restore(self.weights)
 
 
 def run_epochs(
@@ -110,7 +122,7 @@ def run_epochs(
     finite, the best weights so far are kept; without any, the error goes on.
 
     Raises:
-        DivergenceError: The loss is no longer finite and no epoch came before it.
+        DivergenceError: The loss is no longer finite and no usable epoch came before it.
     """
     for epoch in range(1, epochs + 1):
         begun = perf_counter()
