@@ -3,16 +3,14 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 SCAN_SIDES = (8, 8, 10, 12, 16, 20)
 GREY_LEVELS = 16
 
 
-def warp(
-    tiles: Tensor, size: int, rng: torch.Generator, *, angle: float, mirror: bool
-) -> Tensor:
+def warp(tiles: Tensor, size: int, rng: torch.Generator, *, angle: float, mirror: bool) -> Tensor:
     """Resample tiles through random affine, perspective and elastic maps.
 
     Args:
@@ -31,7 +29,7 @@ def warp(
         return scale * torch.randn(count, *shape, generator=rng)
 
     turn = normal(angle)
-    zoom = (0.1 + normal(0.12)).exp()
+    zoom = (0.13 * normal(1.0) - 0.04).exp()  # at times up to the edge and beyond
     aspect = normal(0.11).exp()
     cos, sin = turn.cos() * zoom, turn.sin() * zoom
     theta = torch.stack([cos * aspect, -sin + normal(0.11), sin, cos / aspect], 1).reshape(-1, 2, 2)
@@ -42,11 +40,11 @@ def warp(
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     grid = torch.einsum("nij,hwj->nhwi", theta, torch.stack([x, y], -1))
     depth = 1 + torch.einsum("ni,hwi->nhw", normal(0.05, 2), torch.stack([x, y], -1))
-    bend = F.interpolate(normal(0.05, 2, 4, 4), size=(size, size), mode="bicubic")
+    bend = functional.interpolate(normal(0.05, 2, 4, 4), size=(size, size), mode="bicubic")
     grid = grid / depth[..., None] + bend.permute(0, 2, 3, 1) + normal(0.05, 1, 1, 2)
     if tiles.shape[-1] > 1.5 * size:
-        tiles = F.interpolate(tiles, size=size, mode="area")
-    return F.grid_sample(tiles, grid, align_corners=False)
+        tiles = functional.interpolate(tiles, size=size, mode="area")
+    return functional.grid_sample(tiles, grid, align_corners=False)
 
 
 def vary_ink(ink: Tensor, rng: torch.Generator) -> Tensor:
@@ -62,12 +60,14 @@ def scan(ink: Tensor, rng: torch.Generator) -> Tensor:
     """Reads the pictures at a low resolution with few grey levels, and enlarges them again."""
     size = ink.shape[-1]
     side = SCAN_SIDES[int(torch.randint(len(SCAN_SIDES), (1,), generator=rng))]
-    coarse = F.interpolate(ink, size=(side, side), mode="area")
+    coarse = functional.interpolate(ink, size=(side, side), mode="area")
     coarse = coarse * (0.8 + 0.4 * torch.rand(len(ink), 1, 1, 1, generator=rng))
     coarse = (coarse * GREY_LEVELS).round().clamp(0, GREY_LEVELS) / GREY_LEVELS
     mode = ("bilinear", "bicubic", "nearest")[int(torch.randint(3, (1,), generator=rng))]
     align = None if mode == "nearest" else False
-    return F.interpolate(coarse, size=(size, size), mode=mode, align_corners=align).clamp(0, 1)
+    return functional.interpolate(coarse, size=(size, size), mode=mode, align_corners=align).clamp(
+        0, 1
+    )
 
 
 def paint(ink: Tensor, rng: torch.Generator) -> Tensor:
@@ -108,8 +108,8 @@ def crop(tiles: Tensor, size: int, rng: torch.Generator) -> Tensor:
     cos, sin = turn.cos() * width, turn.sin() * width
     corner = 0.3 * (2 * torch.rand(count, 2, generator=rng) - 1)
     theta = torch.stack([cos, -sin, corner[:, 0], sin, cos, corner[:, 1]], 1).reshape(-1, 2, 3)
-    grid = F.affine_grid(theta, [count, 3, size, size], align_corners=False)
-    return F.grid_sample(tiles, grid, padding_mode="reflection", align_corners=False)
+    grid = functional.affine_grid(theta, [count, 3, size, size], align_corners=False)
+    return functional.grid_sample(tiles, grid, padding_mode="reflection", align_corners=False)
 
 
 def scatter(pictures: Tensor, rng: torch.Generator) -> Tensor:
@@ -118,14 +118,16 @@ def scatter(pictures: Tensor, rng: torch.Generator) -> Tensor:
     zoom = 1.6 + 1.2 * torch.rand(count, 1, 1, generator=rng)
     shift = zoom * (2 * torch.rand(count, 2, 1, generator=rng) - 1)
     theta = torch.cat([zoom * torch.eye(2), shift], 2)
-    grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
-    return F.grid_sample(pictures, grid, align_corners=False)
+    grid = functional.affine_grid(theta, list(pictures.shape), align_corners=False)
+    return functional.grid_sample(pictures, grid, align_corners=False)
 
 
 def light(pictures: Tensor, rng: torch.Generator) -> Tensor:
     """Lights pictures from one side or corner."""
     slope = 0.35 * torch.randn(len(pictures), 1, 2, 2, generator=rng)
-    field = F.interpolate(slope, size=pictures.shape[-2:], mode="bilinear", align_corners=True)
+    field = functional.interpolate(
+        slope, size=pictures.shape[-2:], mode="bilinear", align_corners=True
+    )
     return (pictures * (1 + field)).clamp(0, 1)
 
 
@@ -136,7 +138,7 @@ def soft_backgrounds(count: int, size: int, rng: torch.Generator) -> Tensor:
     white = torch.rand(count, 1, 1, 1, generator=rng) < 0.4
     plain = torch.where(white, torch.ones(()), plain)
     cells = torch.rand(count, 3, 3, 3, generator=rng) - 0.5
-    blotches = F.interpolate(cells, size=(size, size), mode="bilinear")
+    blotches = functional.interpolate(cells, size=(size, size), mode="bilinear")
     amount = torch.rand(count, 1, 1, 1, generator=rng)
     amount = torch.where(torch.rand(count, 1, 1, 1, generator=rng) < 0.6, 0 * amount, amount)
     return (plain + amount * blotches).clamp(0, 1)
@@ -175,9 +177,9 @@ def low_resolution(pictures: Tensor, rng: torch.Generator) -> Tensor:
     """Shrinks the whole batch to a random small side and enlarges it again."""
     size = pictures.shape[-1]
     side = int(torch.randint(12, size + 1, (1,), generator=rng))
-    small = F.interpolate(pictures, size=(side, side), mode="area")
-    return F.interpolate(small, size=(size, size), mode="bilinear", align_corners=False)
+    small = functional.interpolate(pictures, size=(side, side), mode="area")
+    return functional.interpolate(small, size=(size, size), mode="bilinear", align_corners=False)
 
 
 def _smooth(pictures: Tensor) -> Tensor:
-    return F.avg_pool2d(pictures, 3, stride=1, padding=1, count_include_pad=False)
+    return functional.avg_pool2d(pictures, 3, stride=1, padding=1, count_include_pad=False)

@@ -1,6 +1,5 @@
 """The drawn tiles that all sources share, built once and kept in a folder."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,4 +46,4 @@ def _draw(files: dict[str, Path], seed: int) -> None:
         files[name].parent.mkdir(parents=True, exist_ok=True)
         temporary = files[name].with_suffix(".part.npz")
         np.savez(temporary, tiles=bank.tiles, labels=bank.labels, classes=np.array(bank.classes))
-        os.replace(temporary, files[name])
+        temporary.replace(files[name])

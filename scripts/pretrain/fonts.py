@@ -74,13 +74,13 @@ NUMBER_WORDS = re.compile(
     r"\b(DIGITS?|NUMBERS?|NUMERALS?|NUMERIC|FRACTION|ZERO|ONE|TWO|THREE|FOUR|FIVE|SIX|SEVEN|EIGHT|"
     r"NINE|TEN|ELEVEN|TWELVE|SIXTEEN|EIGHTEEN|TWENTY|THIRTY|FORTY|FIFTY|HUNDRED|THOUSAND|HALF|"
     r"QUARTER|THIRD|SECOND|FIRST|TONE|CLOCK|CALENDAR|DATE|PLAYING CARD|MAHJONG|DOMINO|DIE FACE|"
-    r"TELEGRAPH SYMBOL|TIME SIGNATURE|HIEROGLYPH Z\w+|COUNTING ROD|TALLY|EPACT|OCLOCK|RECYCLING|OTTAVA|"
-    r"QUINDICESIMA)\b"
+    r"TELEGRAPH SYMBOL|TIME SIGNATURE|HIEROGLYPH Z\w+|COUNTING ROD|TALLY|EPACT|OCLOCK|RECYCLING|"
+    r"OTTAVA|QUINDICESIMA)\b"
 )
 # Pictures whose drawing shows digits, found by looking at the contact sheets.
 PICTURES_WITH_DIGITS = re.compile(
-    r"KEYCAP|INPUT|EIGHTEEN|BILLIARDS|MEDAL|CLOCK|WATCH|CALENDAR|DATE|SLOT MACHINE|HUNDRED|BANKNOTE|"
-    r"SQUARED|TICKET|ABACUS|ATM|TELEPHONE|MOBILE|PAGER|FAX|RULER|THERMOMETER|SPEEDOMETER|RECEIPT|"
+    r"KEYCAP|INPUT|EIGHTEEN|BILLIARDS|MEDAL|CLOCK|WATCH|CALENDAR|DATE|SLOT MACHINE|HUNDRED|"
+    r"BANKNOTE|SQUARED|TICKET|ABACUS|ATM|TELEPHONE|MOBILE|PAGER|FAX|RULER|THERMOMETER|SPEEDOMETER|RECEIPT|"
     r"STOPWATCH|TIMER|RUNNING SHIRT|CREDIT CARD|POCKET|BAR CHART|PAGE|BOX WITH|COUNTER|PRINTER|"
     r"TRAM|TROLLEYBUS|LEVEL SLIDER|CONTROL KNOBS|HOTEL|CONVENIENCE|RECEIVER|GAME DIE|MONEY|DOLLAR"
 )
@@ -97,8 +97,7 @@ class FontFile:
 def shows_digit(char: str) -> bool:
     """Whether Unicode gives the character a numeric value, or its name or parts speak of one."""
     parts = unicodedata.normalize("NFKD", char)
-    if any(unicodedata.category(p)[0] == "N" or unicodedata.numeric(p, None) is not None
-           for p in (char, *parts)):
+    if any(_is_number(part) for part in (char, *parts)):
         return True
     name = unicodedata.name(char, "")
     if unicodedata.category(char)[0] == "L" and name.startswith("CJK UNIFIED"):
@@ -107,6 +106,10 @@ def shows_digit(char: str) -> bool:
         return True
     numbered = any(letter.isdigit() for letter in name) and not name.startswith("BRAILLE")
     return numbered or bool(NUMBER_WORDS.search(name))
+
+
+def _is_number(char: str) -> bool:
+    return unicodedata.category(char)[0] == "N" or unicodedata.numeric(char, None) is not None
 
 
 def list_fonts() -> list[FontFile]:

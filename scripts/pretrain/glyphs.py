@@ -19,6 +19,9 @@ FEWEST_TILES = 10  # a class of fewer teaches little about how a character varie
 # Characters of one font only, per block; those of several fonts are all drawn.
 RARE_PER_BLOCK = 40
 LIMITS = {"han": 500, "hangul": 200}
+DIGITS = "0123456789"
+DIGIT_LIKE = 0.93  # cosine with a digit of the same font above which a letter is not drawn
+DIGIT_SHAPED = "շꜬꜭ"  # letters of that kind that the comparison misses, found by looking
 LOOKALIKE = 0.985  # cosine of two thumbnails in the same font above which they share a class
 
 
@@ -45,13 +48,15 @@ def build_glyph_bank(seed: int) -> GlyphBank:
     tiles: list[NDArray[np.uint8]] = []
     chars: list[str] = []
     same: list[tuple[str, str]] = []
+    digit_like = set(DIGIT_SHAPED) & wanted
     for font, cmap in zip(fonts, cmaps, strict=True):
         drawn = _draw_font(font, sorted(wanted & cmap))
         tiles += drawn.values()
         chars += drawn.keys()
         if not font.handwritten and len(drawn) > 1:
             same += _lookalikes(drawn)
-    return _make_classes(tiles, chars, same)
+            digit_like |= find_digit_like(drawn, _draw_font(font, sorted(cmap & set(DIGITS))))
+    return _make_classes(tiles, chars, same, digit_like)
 
 
 def _character_set(font: FontFile) -> set[str]:
@@ -134,17 +139,35 @@ def _fit(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(tile, dtype=np.uint8)
 
 
-def _lookalikes(drawn: dict[str, NDArray[np.uint8]]) -> list[tuple[str, str]]:
-    chars = list(drawn)
+def find_digit_like(
+    drawn: dict[str, NDArray[np.uint8]], digits: dict[str, NDArray[np.uint8]]
+) -> set[str]:
+    """Letters that could be taken for a digit of the same font, such as Cyrillic Ze for 3."""
+    if not digits:
+        return set()
+    alike = _thumbnails(drawn) @ _thumbnails(digits).T
+    return {char for char, cosine in zip(drawn, alike.max(1), strict=True) if cosine > DIGIT_LIKE}
+
+
+def _thumbnails(drawn: dict[str, NDArray[np.uint8]]) -> NDArray[np.float32]:
     tiles = np.stack(list(drawn.values())).astype(np.float32)
     thumbs = tiles.reshape(len(tiles), 16, SIDE // 16, 16, SIDE // 16).mean((2, 4)).reshape(-1, 256)
-    thumbs /= np.linalg.norm(thumbs, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = thumbs / np.linalg.norm(thumbs, axis=1, keepdims=True)
+    return unit
+
+
+def _lookalikes(drawn: dict[str, NDArray[np.uint8]]) -> list[tuple[str, str]]:
+    chars = list(drawn)
+    thumbs = _thumbnails(drawn)
     first, second = np.nonzero(np.triu(thumbs @ thumbs.T > LOOKALIKE, k=1))
     return [(chars[i], chars[j]) for i, j in zip(first, second, strict=True)]
 
 
 def _make_classes(
-    tiles: list[NDArray[np.uint8]], chars: list[str], same: list[tuple[str, str]]
+    tiles: list[NDArray[np.uint8]],
+    chars: list[str],
+    same: list[tuple[str, str]],
+    digit_like: set[str],
 ) -> GlyphBank:
     parent = {char: char for char in chars}
 
@@ -157,6 +180,8 @@ def _make_classes(
     for first, second in same:
         parent[max(root(first), root(second))] = min(root(first), root(second))
     drawn = Counter(root(char) for char in chars)
+    for char in digit_like:
+        drawn[root(char)] = 0
     members: dict[str, list[str]] = defaultdict(list)
     for char in sorted(parent):
         if drawn[root(char)] >= FEWEST_TILES:

@@ -1,16 +1,15 @@
 """The network, its heads for pretraining, and the folder in which the network is published."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 ARCHITECTURE = "resnet18"
 MODEL_ARGS: dict[str, Any] = {
@@ -21,7 +20,7 @@ MODEL_ARGS: dict[str, Any] = {
 }
 TAG = "graft_glyphs_v1"
 MEAN, STD = 0.5, 0.5
-INPUT_SIZE = 64
+INPUT_SIZE = 40
 SMALLEST_INPUT = 16
 
 
@@ -48,9 +47,9 @@ class Heads(nn.Module):
 
     def forward(self, features: Tensor, counts: Mapping[str, int]) -> dict[str, Tensor]:
         """Logits of each source; the batch holds `counts` pictures of each, in that order."""
-        parts = F.normalize(self.neck(features)).split(list(counts.values()))
+        parts = functional.normalize(self.neck(features)).split(list(counts.values()))
         return {
-            name: self.scale * part @ F.normalize(self.weights[name]).T
+            name: self.scale * part @ functional.normalize(self.weights[name]).T
             for name, part in zip(counts, parts, strict=True)
         }
 
@@ -65,11 +64,11 @@ def save_network(network: nn.Module, folder: Path) -> None:
     temporary = folder / "model.safetensors.part"
     save_file(weights, temporary, metadata={"format": "pt"})
     temporary.chmod(0o644)
-    os.replace(temporary, folder / "model.safetensors")
+    temporary.replace(folder / "model.safetensors")
     text = json.dumps(_config(int(network.num_features)), indent=2) + "\n"  # type: ignore[arg-type]
     temporary = folder / "config.json.part"
     temporary.write_text(text)
-    os.replace(temporary, folder / "config.json")
+    temporary.replace(folder / "config.json")
 
 
 def load_network(folder: Path) -> nn.Module:

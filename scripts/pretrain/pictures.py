@@ -1,4 +1,4 @@
-"""Pictures to evaluate on: handwritten digits, and icon themes that no training picture comes from."""
+"""Pictures to evaluate on: handwritten digits, and icon themes that are not trained on."""
 
 import hashlib
 from collections import defaultdict

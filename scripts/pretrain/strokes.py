@@ -143,9 +143,9 @@ def _fit_box(points: Tensor, present: Tensor, rng: torch.Generator) -> Tensor:
     low = points.masked_fill(~mask, 9.0).amin((1, 2))
     high = points.masked_fill(~mask, -9.0).amax((1, 2))
     count = len(points)
-    fill = 0.6 + 0.35 * torch.rand(count, 1, generator=rng)
+    fill = 0.7 + 0.35 * torch.rand(count, 1, generator=rng)  # at times up to the edge and beyond
     scale = fill / ((high - low).amax(1, keepdim=True) / 2).clamp(min=0.05)
-    shift = (0.95 - fill) * (2 * torch.rand(count, 2, generator=rng) - 1)
+    shift = (1.0 - fill).clamp(min=0.03) * (2 * torch.rand(count, 2, generator=rng) - 1)
     centre = (low + high) / 2
     return (points - centre[:, None, None]) * scale[:, None, None] + shift[:, None, None]
 
@@ -170,9 +170,12 @@ def _squared_distance(strokes: Tensor, size: int) -> Tensor:
     zero = torch.zeros_like(start[..., 0])
     offset = (start * step).sum(-1)
     along = torch.stack([step[..., 0], step[..., 1], -offset, zero], -1) @ pixels
-    far = torch.stack(
-        [-2 * start[..., 0], -2 * start[..., 1], (start**2).sum(-1), torch.ones_like(zero)], -1
-    ) @ pixels
+    far = (
+        torch.stack(
+            [-2 * start[..., 0], -2 * start[..., 1], (start**2).sum(-1), torch.ones_like(zero)], -1
+        )
+        @ pixels
+    )
     length = (step**2).sum(-1, keepdim=True).clamp(min=1e-8)
     share = (along / length).clamp_(0, 1)
     # |p - a|^2 - 2 t (p - a).d + t^2 |d|^2 for the nearest point a + t d of the segment.

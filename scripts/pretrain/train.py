@@ -15,19 +15,28 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
+from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from scripts.pretrain.banks import Banks, prepare_banks
-from scripts.pretrain.model import MEAN, STD, Heads, create_network, save_network
+from scripts.pretrain.model import (
+    MEAN,
+    STD,
+    Heads,
+    create_network,
+    load_network,
+    save_network,
+)
 from scripts.pretrain.sources import Drawings, Glyphs, Source, Strokes, Textures
 
 STROKE_CLASSES = 1000
-BATCH = {"strokes": 52, "glyphs": 44, "drawings": 24, "textures": 8}
+BATCH = {"strokes": 52, "glyphs": 42, "drawings": 30, "textures": 8}
 SIDES = (32, 40, 48)
 SIDE_WEIGHTS = (0.45, 0.4, 0.15)
+LATER_SIDES = (32, 48, 64)  # of a run that goes on from an earlier one
+LATER_SIDE_WEIGHTS = (0.3, 0.5, 0.2)
 PEAK_RATE, WEIGHT_DECAY, WARM_UP = 3e-3, 0.05, 0.05
 EASY_SHARE = 0.2  # of the steps, over which hard batches become the rule
 LABEL_SMOOTHING = 0.05
@@ -43,6 +52,12 @@ class Settings:
     banks: Path
     seed: int
     steps: int
+    start: Path | None
+
+    @property
+    def stage(self) -> int:
+        """0 for a run from random weights, 1 for one that goes on from another."""
+        return 0 if self.start is None else 1
 
 
 class Learner(nn.Module):
@@ -58,7 +73,7 @@ class Learner(nn.Module):
         counts = {name: len(part) for name, part in labels.items()}
         logits = self.heads(self.network(pictures), counts)
         losses = [
-            F.cross_entropy(logits[name], labels[name], label_smoothing=LABEL_SMOOTHING)
+            functional.cross_entropy(logits[name], labels[name], label_smoothing=LABEL_SMOOTHING)
             for name in labels
         ]
         right = [(logits[name].argmax(1) == labels[name]).float().mean() for name in labels]
@@ -78,8 +93,10 @@ def build_sources(banks: Banks, seed: int) -> dict[str, Source]:
 def choose_kind(step: int, settings: Settings) -> tuple[int, bool]:
     """Side and difficulty of a step's pictures: the same in all processes."""
     rng = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-    side = SIDES[int(torch.multinomial(torch.tensor(SIDE_WEIGHTS), 1, generator=rng))]
-    hard_share = step / max(1.0, EASY_SHARE * settings.steps)
+    sides, weights = (SIDES, LATER_SIDES), (SIDE_WEIGHTS, LATER_SIDE_WEIGHTS)
+    drawn = torch.multinomial(torch.tensor(weights[settings.stage]), 1, generator=rng)
+    side = sides[settings.stage][int(drawn)]
+    hard_share = 1.0 if settings.stage else step / max(1.0, EASY_SHARE * settings.steps)
     return side, bool(torch.rand((), generator=rng) < hard_share)
 
 
@@ -88,8 +105,7 @@ def draw_batch(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """One process's part of a batch, normalised, and the labels of each source's part."""
     drawn = {
-        name: sources[name].draw(count // WORKERS, side, rng, hard)
-        for name, count in BATCH.items()
+        name: sources[name].draw(count // WORKERS, side, rng, hard) for name, count in BATCH.items()
     }
     pictures = torch.cat([pictures for pictures, _ in drawn.values()])
     normalised = ((pictures - MEAN) / STD).contiguous(memory_format=torch.channels_last)
@@ -118,9 +134,13 @@ def train(rank: int, meeting: str, settings: Settings) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=WORKERS)
     torch.manual_seed(settings.seed)
-    rng = torch.Generator().manual_seed(settings.seed * WORKERS + rank)
-    sources = build_sources(prepare_banks(settings.banks, settings.seed), settings.seed)
+    # A later run draws other pictures, and invents other characters.
+    draws = 2 * settings.seed + settings.stage
+    rng = torch.Generator().manual_seed(draws * WORKERS + rank)
+    sources = build_sources(prepare_banks(settings.banks, settings.seed), draws)
     learner = Learner({name: source.classes for name, source in sources.items()})
+    if settings.start is not None:
+        learner.network.load_state_dict(load_network(settings.start).state_dict())
     parallel = DistributedDataParallel(learner)
     optimizer = create_optimizer(learner)
     begun, right = time.time(), torch.zeros(len(BATCH))
@@ -154,10 +174,11 @@ def main() -> None:
     parser.add_argument("--banks", type=Path, help="folder for drawn tiles; default OUT/banks")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--start", type=Path, help="folder of an earlier run to go on from")
     options = parser.parse_args()
     banks = options.banks or options.out / "banks"
     prepare_banks(banks, options.seed)
-    settings = Settings(options.out, banks, options.seed, options.steps)
+    settings = Settings(options.out, banks, options.seed, options.steps, options.start)
     with tempfile.TemporaryDirectory() as folder:
         spawn(train, (f"file://{folder}/meeting", settings), nprocs=WORKERS)
 

@@ -10,7 +10,9 @@ Names are imported when they are first used, so that `import graft` costs next t
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,3 +59,18 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'graft' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+class _Package(ModuleType):
+    """Keeps the verbs' names: `graft.features` stays the verb when the file `features.py` is read.
+
+    Python sets every imported file as an attribute of its package; here that would replace
+    `backbones`, `features` and `report` by the files of these names as soon as one is imported.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

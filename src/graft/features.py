@@ -45,12 +45,7 @@ class FeatureTable:
         Raises:
             OutputError: The ending is neither, or the file cannot be written.
         """
-        if path.suffix not in FORMATS:
-            raise OutputError(
-                f"Features cannot be written as '{path.name}'",
-                allowed=" or ".join(FORMATS),
-                next="choose one of these endings",
-            )
+        check_format(path)
         temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
         try:
             (self._write_parquet if path.suffix == ".parquet" else self._write_npz)(temporary)
@@ -86,6 +81,20 @@ class FeatureTable:
             label=np.array([label or "" for label in self.labels]),
             error=np.array([error or "" for error in self.errors]),
             features=self.features,
+        )
+
+
+def check_format(path: Path) -> None:
+    """Whether features can be written under this name.
+
+    Raises:
+        OutputError: The ending is no format's.
+    """
+    if path.suffix not in FORMATS:
+        raise OutputError(
+            f"Features cannot be written as '{path.name}'",
+            allowed=" or ".join(FORMATS),
+            next="choose one of these endings",
         )
 
 

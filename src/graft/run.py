@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -92,6 +93,7 @@ def _carry_out(recipe: Recipe, data: object, folder: RunFolder, progress: Progre
         prepared = prepare(recipe, data, backbone.spec, root, progress)
     network = graft_head(recipe, backbone, len(prepared.examples.labels))
     recipe = resolve(recipe, network, len(prepared.split.train))
+    phases = build_strategy(str(recipe.strategy)).phases([b.name for b in backbone.blocks])
     folder.write_recipe(recipe)
     device = next(network.parameters()).device
     feed = Feed(prepared.pixels, prepared.digests, network, device, root, progress)
@@ -104,7 +106,7 @@ def _carry_out(recipe: Recipe, data: object, folder: RunFolder, progress: Progre
     )
     runner.warnings += prepared.warnings
     with clock.part("train"):
-        phases = _train(recipe, prepared, runner)
+        _train(recipe, phases, prepared, runner)
     audit = auditor.compare([name for record in runner.records for name in record.trained])
 
     with clock.part("evaluate"):
@@ -130,10 +132,10 @@ def _carry_out(recipe: Recipe, data: object, folder: RunFolder, progress: Progre
     return _finish(network, folder, result)
 
 
-def _train(recipe: Recipe, prepared: Prepared, runner: StageRunner) -> tuple[Phase, ...]:
-    """The scenario yields stages, the strategy divides each into phases, the runner runs them."""
-    strategy = build_strategy(str(recipe.strategy))
-    phases = strategy.phases([block.name for block in runner.network.backbone.blocks])
+def _train(
+    recipe: Recipe, phases: Sequence[Phase], prepared: Prepared, runner: StageRunner
+) -> None:
+    """The scenario yields stages, the strategy divided them into phases, the runner runs them."""
     problem = Problem(
         data=StageData(prepared.split.train, prepared.split.validation, prepared.examples.targets),
         classes=len(prepared.examples.labels),
@@ -144,7 +146,6 @@ def _train(recipe: Recipe, prepared: Prepared, runner: StageRunner) -> tuple[Pha
     for stage in build_scenario(recipe.scenario).stages(problem):
         runner.run(phases, stage.data, stage.objective, stage.epochs)
     runner.network.eval()
-    return phases
 
 
 def _finish(network: Network, folder: RunFolder, result: Json) -> Finished:

@@ -47,7 +47,8 @@ class PreprocessSpec:
 
     def to_dict(self) -> Json:
         """The fields as JSON values."""
-        return asdict(self)
+        fields = asdict(self)
+        return {k: [*v] if isinstance(v, tuple) else v for k, v in fields.items()}
 
     @classmethod
     def from_dict(cls, fields: Json) -> PreprocessSpec:

@@ -102,7 +102,8 @@ def test_full_training_is_the_plain_loop_bit_for_bit(
                 pixels = light(pixels, torch.Generator().manual_seed(int(state[0] >> 1)))
             optimizer.zero_grad()
             logits = plain(normalise(pixels, feed.spec))
-            F.cross_entropy(logits, torch.from_numpy(TARGETS[rows])).backward()
+            loss = F.cross_entropy(logits, torch.from_numpy(TARGETS[rows]))
+            loss.backward()  # type: ignore[no-untyped-call]
             # Joint clipping in another order of the parameters differs in the last bit.
             ordered = [p for g in optimizer_order(plain) for p in g]
             torch.nn.utils.clip_grad_norm_(ordered, 1.0)
@@ -179,7 +180,7 @@ def test_an_exact_phase_sets_the_head_and_nothing_else(
         build_strategy("linear-probe").phases(names_of(network)), DATA, Classification(3), None
     )
     (record,) = runner.records
-    assert (record.solver, record.epochs, record.trained) == ("exact", 0, ("head",))
+    assert (record.outcome.solver, record.outcome.epochs, record.trained) == ("exact", 0, ("head",))
     assert runner.history.rows == []
     moved = [n for n, t in state_of(network).items() if not torch.equal(t, before[n])]
     assert sorted(moved) == ["head.bias", "head.weight"]
@@ -192,9 +193,22 @@ def test_no_exact_solution_means_gradient_descent_and_a_word_about_it(
     runner = runner_of(network, make_feed(network))
     runner.run(build_strategy("linear-probe").phases(names_of(network)), DATA, Classification(3), 2)
     (record,) = runner.records
-    assert (record.solver, record.epochs) == ("gradient", 2)
+    assert (record.outcome.solver, record.outcome.epochs) == ("gradient", 2)
     assert "no exact solution" in record.note
     assert any("'probe'" in warning for warning in runner.warnings)
+
+
+def test_a_backbone_that_cannot_be_cached_is_not_solved_from_its_pixels(
+    make_network: MakeNetwork, make_feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Network, depth: int) -> Split:
+        raise CannotSplit("not today")
+
+    network = make_network()
+    monkeypatch.setattr(Network, "split", refuse)
+    runner = runner_of(network, make_feed(network))
+    runner.run(build_strategy("linear-probe").phases(names_of(network)), DATA, Classification(3), 2)
+    assert [record.outcome.solver for record in runner.records] == ["gradient"]
 
 
 class Worsening(Classification):
@@ -215,7 +229,7 @@ def test_fine_tuning_that_only_hurts_gives_the_probe_back_bit_for_bit(
     before = state_of(network)
     runner.run([tune], DATA, Worsening(3), 4)
     assert_same(state_of(network), before)
-    assert [record.best_epoch for record in runner.records] == [None, 0]
+    assert [record.outcome.best_epoch for record in runner.records] == [None, 0]
 
 
 def test_the_best_epochs_weights_are_those_of_a_run_that_stopped_there(
@@ -226,7 +240,7 @@ def test_the_best_epochs_weights_are_those_of_a_run_that_stopped_there(
     long = make_network()
     runner = runner_of(long, make_feed(long), options)
     runner.run(phases, DATA, Classification(3), 8)
-    best = runner.records[0].best_epoch
+    best = runner.records[0].outcome.best_epoch
     assert best is not None
     losses = [row["validation_loss"] for row in runner.history.rows]
     assert best == 1 + int(np.argmin(losses))

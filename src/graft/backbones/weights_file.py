@@ -36,6 +36,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise BackboneError(
             f"There is no weights file '{path}'",
             allowed=f"pretrained, random, or a file that ends in {', '.join(SUFFIXES)}",
+            next="check the path",
         )
     if path.suffix not in SUFFIXES:
         raise BackboneError(

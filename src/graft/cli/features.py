@@ -23,8 +23,9 @@ def features(
     as_json: AsJson = False,
 ) -> None:
     """Write the backbone's features of every row of DATA, labelled or not."""
-    from graft.features import feature_table
+    from graft.features import check_format, feature_table
 
+    check_format(out)  # before anything costs
     with Bars() as progress:
         table = feature_table(
             data,

@@ -18,6 +18,7 @@ from graft.cli import backbones, demo, evaluate, features, fit, predict, report
 from graft.cli.console import messages, print_json
 from graft.errors import GraftError, OutputError, ResourceError, UserError
 
+INTERRUPTED = 130
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
@@ -63,11 +64,13 @@ def _run(arguments: list[str]) -> int:
     except UsageError as problem:
         return _fail(_usage(problem), as_json, 2)
     except (KeyboardInterrupt, typer.Abort):
-        messages().print("Stopped.")
-        return 130
-    except BrokenPipeError:
-        # The reader of a pipe went away; writing more at exit would raise again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = INTERRUPTED
+    except SystemExit as stop:
+        # Typer exits with 1 when the reader of a pipe goes away, as `head` does: no fault.
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        # Writing more at exit would raise again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as problem:
         machine = _machine_fault(problem)
@@ -75,6 +78,8 @@ def _run(arguments: list[str]) -> int:
             return _fail(machine, as_json, 2)
         traceback.print_exc()
         return _fail(_own_fault(problem), as_json, 1)
+    if status == INTERRUPTED:  # which Typer makes of Ctrl-C
+        messages().print("Stopped.")
     return status if isinstance(status, int) else 0
 
 
