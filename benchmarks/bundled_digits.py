@@ -40,7 +40,7 @@ def main() -> None:
     contenders = {
         "linear probe": bench.graft("pretrained", "linear-probe", None),
         "LP-FT": bench.graft("pretrained", "lp-ft", None),
-        "random weights": bench.graft("random", "full", 40),
+        "random weights": bench.graft("random", "full", None),
         "raw LR": bench.sklearn(lambda: LogisticRegression(max_iter=2000), raw),
         "raw SVM": bench.sklearn(lambda: SVC(gamma="scale", C=10.0), raw),
     }

@@ -169,10 +169,10 @@ def test_reports_are_written_again(trained: Model) -> None:
     assert path.read_bytes() == before
 
 
-def test_backbones_are_listed_and_an_unknown_one_is_answered_with_near_names() -> None:
+def test_backbones_are_listed_and_an_unknown_one_is_answered_with_its_name(photos: Path) -> None:
     assert graft.backbones()[0] == "bundled"
     assert all(name.startswith("resnet5") for name in graft.backbones("resnet5*"))
     assert "resnet50.a1_in1k" in graft.backbones("resnet50")
     assert graft.backbones("no such thing") == []
     with pytest.raises(UnknownNameError, match="resnet5O"):
-        graft.features("x", backbone="resnet5O", weights="random")
+        graft.features(photos, backbone="resnet5O", weights="random")

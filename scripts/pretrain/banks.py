@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scripts.pretrain.emoji import DrawingBank, build_emoji_bank
 from scripts.pretrain.glyphs import GlyphBank, build_glyph_bank
@@ -24,20 +25,24 @@ class Banks:
 
 def prepare_banks(folder: Path, seed: int) -> Banks:
     """Read the banks of this seed from `folder`, drawing them first if they are not there."""
-    kinds = {"glyphs": GlyphBank, "drawings": DrawingBank, "textures": TextureBank}
-    files = {name: folder / f"{name}-{seed}.npz" for name in kinds}
+    files = {name: folder / f"{name}-{seed}.npz" for name in ("glyphs", "drawings", "textures")}
     if not all(file.exists() for file in files.values()):
         _draw(files, seed)
-    read = {}
-    for name, kind in kinds.items():
-        with np.load(files[name]) as stored:
-            read[name] = kind(stored["tiles"], stored["labels"], tuple(stored["classes"].tolist()))
-    return Banks(**read)
+    return Banks(
+        GlyphBank(*_read(files["glyphs"])),
+        DrawingBank(*_read(files["drawings"])),
+        TextureBank(*_read(files["textures"])),
+    )
+
+
+def _read(file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], tuple[str, ...]]:
+    with np.load(file) as stored:
+        return stored["tiles"], stored["labels"], tuple(stored["classes"].tolist())
 
 
 def _draw(files: dict[str, Path], seed: int) -> None:
     icons = build_icon_bank(ICON_CLASSES, ICON_INSTANCES, seed)
-    drawn = {
+    drawn: dict[str, GlyphBank | DrawingBank | TextureBank] = {
         "glyphs": build_glyph_bank(seed),
         "drawings": join_banks(build_emoji_bank(), icons),
         "textures": build_texture_bank(TEXTURE_INSTANCES, seed),

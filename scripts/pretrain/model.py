@@ -20,14 +20,14 @@ MODEL_ARGS: dict[str, Any] = {
 }
 TAG = "graft_glyphs_v1"
 MEAN, STD = 0.5, 0.5
-INPUT_SIZE = 40
+INPUT_SIZE = 48
 SMALLEST_INPUT = 16
 
 
 def create_network() -> nn.Module:
     """The network without a classifier and with random weights."""
     network: nn.Module = timm.create_model(ARCHITECTURE, num_classes=0, **MODEL_ARGS)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 class Heads(nn.Module):

@@ -88,4 +88,4 @@ def _on_white(file: Path) -> NDArray[np.float32]:
         icon = opened.convert("RGBA")
     white = Image.new("RGBA", icon.size, "white")
     white.alpha_composite(icon)
-    return np.asarray(white.convert("RGB"), dtype=np.float32) / 255
+    return np.asarray(np.asarray(white.convert("RGB")) / 255, dtype=np.float32)

@@ -66,54 +66,63 @@ def _extent(plane: Plane) -> float:
 
 def _stripes(plane: Plane, rng: np.random.Generator) -> Field:
     sharp = rng.choice([1.0, 6.0])
-    return np.tanh(sharp * np.sin(2 * np.pi * plane[0]))
+    return np.asarray(np.tanh(sharp * np.sin(2 * np.pi * plane[0])), dtype=np.float32)
 
 
 def _checks(plane: Plane, rng: np.random.Generator) -> Field:
     sharp = rng.choice([2.0, 9.0])
-    return np.tanh(sharp * np.sin(np.pi * plane[0]) * np.sin(np.pi * plane[1]))
+    return np.asarray(
+        np.tanh(sharp * np.sin(np.pi * plane[0]) * np.sin(np.pi * plane[1])), dtype=np.float32
+    )
 
 
 def _dots(plane: Plane, rng: np.random.Generator) -> Field:
     radius = np.hypot(plane[0] % 1 - 0.5, plane[1] % 1 - 0.5)
-    return np.tanh(12 * (rng.uniform(0.2, 0.38) - radius))
+    return np.asarray(np.tanh(12 * (rng.uniform(0.2, 0.38) - radius)), dtype=np.float32)
 
 
 def _bricks(plane: Plane, rng: np.random.Generator) -> Field:
     row = np.floor(plane[1] * 2)
     across = (plane[0] + 0.5 * (row % 2)) % 1
     gap = np.minimum(np.minimum(across, 1 - across), np.minimum(plane[1] * 2 % 1, 0.5))
-    return np.tanh((gap - rng.uniform(0.04, 0.1)) * 30)
+    return np.asarray(np.tanh((gap - rng.uniform(0.04, 0.1)) * 30), dtype=np.float32)
 
 
 def _rings(plane: Plane, rng: np.random.Generator) -> Field:
     centre = rng.uniform(0, 1, 2) * _extent(plane)
     radius = np.hypot(plane[0] - centre[0], plane[1] - centre[1])
-    return np.sin(2 * np.pi * (radius + 0.3 * _noise(3, rng)))
+    return np.asarray(np.sin(2 * np.pi * (radius + 0.3 * _noise(3, rng))), dtype=np.float32)
 
 
 def _clouds(plane: Plane, rng: np.random.Generator) -> Field:
     cells = _extent(plane)
-    return sum((_noise(cells * 2**i, rng) / 1.7**i for i in range(4)), np.zeros((), np.float32))
+    return np.asarray(
+        sum((_noise(cells * 2**i, rng) / 1.7**i for i in range(4)), np.zeros((), np.float32)),
+        dtype=np.float32,
+    )
 
 
 def _blobs(plane: Plane, rng: np.random.Generator) -> Field:
-    return np.tanh(14 * (_noise(2 * _extent(plane), rng) + rng.uniform(-0.15, 0.15)))
+    return np.asarray(
+        np.tanh(14 * (_noise(2 * _extent(plane), rng) + rng.uniform(-0.15, 0.15))), dtype=np.float32
+    )
 
 
 def _ridges(plane: Plane, rng: np.random.Generator) -> Field:
     cells = _extent(plane)
-    return 1 - 2 * np.abs(_noise(cells, rng)) - 0.7 * np.abs(_noise(2 * cells, rng))
+    return np.asarray(
+        1 - 2 * np.abs(_noise(cells, rng)) - 0.7 * np.abs(_noise(2 * cells, rng)), dtype=np.float32
+    )
 
 
 def _cells(plane: Plane, rng: np.random.Generator) -> Field:
     nearest, second = _two_nearest(plane, rng)
-    return np.tanh(4 * (second - nearest) - 0.7)
+    return np.asarray(np.tanh(4 * (second - nearest) - 0.7), dtype=np.float32)
 
 
 def _pebbles(plane: Plane, rng: np.random.Generator) -> Field:
     nearest, _ = _two_nearest(plane, rng)
-    return 1 - 2 * nearest
+    return np.asarray(1 - 2 * nearest, dtype=np.float32)
 
 
 def _two_nearest(plane: Plane, rng: np.random.Generator) -> Plane:
@@ -121,29 +130,33 @@ def _two_nearest(plane: Plane, rng: np.random.Generator) -> Plane:
     extent = np.array([np.ptp(plane[0]), np.ptp(plane[1])])
     count = max(4, int(extent[0] * extent[1]))
     points = low + rng.random((count, 2)) * extent
-    near, _ = cKDTree(points).query(np.stack(plane, -1), k=2)
-    return near[..., 0].astype(np.float32), near[..., 1].astype(np.float32)
+    near = np.asarray(cKDTree(points).query(np.stack(plane, -1), k=2)[0], dtype=np.float32)
+    return near[..., 0], near[..., 1]
 
 
 def _weave(plane: Plane, rng: np.random.Generator) -> Field:
     over = (np.floor(plane[0]) + np.floor(plane[1])) % 2 == 0
     thread = np.where(over, np.sin(np.pi * (plane[0] % 1)), np.sin(np.pi * (plane[1] % 1)))
-    return 2 * thread.astype(np.float32) - 1 + np.float32(rng.normal(0, 0.05))
+    return np.asarray(
+        2 * thread.astype(np.float32) - 1 + np.float32(rng.normal(0, 0.05)), dtype=np.float32
+    )
 
 
 def _grain(plane: Plane, rng: np.random.Generator) -> Field:
     stretched = _noise(2, rng) + plane[0] * 2
-    return np.sin(2 * np.pi * stretched) * 0.5 + 0.5 * np.sin(9 * np.pi * stretched)
+    return np.asarray(
+        np.sin(2 * np.pi * stretched) * 0.5 + 0.5 * np.sin(9 * np.pi * stretched), dtype=np.float32
+    )
 
 
 def _speckle(plane: Plane, rng: np.random.Generator) -> Field:
     speckle = rng.normal(0, 1, (SIDE, SIDE)).astype(np.float32)
-    return speckle * 0.6 + _noise(_extent(plane), rng)
+    return np.asarray(speckle * 0.6 + _noise(_extent(plane), rng), dtype=np.float32)
 
 
 def _zigzag(plane: Plane, rng: np.random.Generator) -> Field:
     wave = np.abs(plane[0] % 1 - 0.5) * rng.choice([1.0, 2.0])
-    return np.tanh(5 * np.sin(2 * np.pi * (plane[1] + wave)))
+    return np.asarray(np.tanh(5 * np.sin(2 * np.pi * (plane[1] + wave))), dtype=np.float32)
 
 
 FAMILIES: dict[str, Callable[[Plane, np.random.Generator], Field]] = {
@@ -171,4 +184,4 @@ def _colour(field: Field, rng: np.random.Generator) -> NDArray[np.uint8]:
     colours = rng.random((3, 3)) if rng.random() < 0.8 else np.repeat(rng.random((3, 1)), 3, 1)
     light = 1 + rng.uniform(0, 0.25) * _noise(1, rng)
     channels = [np.interp(ranked, stops, colours[:, channel]) * light for channel in range(3)]
-    return np.clip(np.stack(channels) * 255, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.stack(channels) * 255, 0, 255), dtype=np.uint8)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -122,10 +123,13 @@ def learning_rate(step: int, steps: int) -> float:
 
 def create_optimizer(learner: Learner) -> torch.optim.Optimizer:
     """AdamW; vectors (norm layers) and heads are not decayed."""
-    decayed = [p for p in learner.network.parameters() if p.ndim > 1]
+    decayed: list[nn.Parameter] = [p for p in learner.network.parameters() if p.ndim > 1]
     others = [p for p in learner.network.parameters() if p.ndim <= 1]
     others += list(learner.heads.parameters())
-    groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": others}]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": WEIGHT_DECAY},
+        {"params": others},
+    ]
     return torch.optim.AdamW(groups, lr=PEAK_RATE, weight_decay=0.0, fused=True)
 
 

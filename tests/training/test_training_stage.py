@@ -286,16 +286,16 @@ def test_the_history_tells_phase_epoch_and_figures(
 @pytest.mark.parametrize(
     ("epochs", "share", "batches", "expected"),
     [
-        (None, 1.0, 1, 40),  # at most
-        (None, 1.0, 15, 40),
-        (None, 1.0, 30, 20),  # about 600 steps
-        (None, 1.0, 31, 20),
+        (None, 1.0, 1, 30),  # at most
+        (None, 1.0, 10, 30),
+        (None, 1.0, 15, 20),  # about 300 steps
+        (None, 1.0, 16, 19),
         (None, 1.0, 10**6, 8),  # at least
-        (None, 0.5, 30, 10),
+        (None, 0.5, 15, 10),
         (7, 1.0, 1, 7),
         (7, 0.0, 1, 1),
         (1, 0.4, 1, 1),
-        (None, 1.0, 0, 40),
+        (None, 1.0, 0, 30),
     ],
 )
 def test_epochs_of_a_phase(epochs: int | None, share: float, batches: int, expected: int) -> None:

@@ -43,7 +43,7 @@ def fit(
     size: Size = None,
     dropout: Annotated[float | None, typer.Option(help="In front of the last layer. [0]")] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="At most this many. [about 600 steps, 8 to 40 epochs]")
+        int | None, typer.Option(help="At most this many. [about 300 steps, 8 to 30 epochs]")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows per step. [32]")] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate. [the strategy's]")] = None,

@@ -66,7 +66,7 @@ def metric_table(result: Json) -> Table:
 
 
 def figure(value: Json | None) -> str:
-    """A figure with its interval.
+    r"""A figure with its interval, its bracket escaped for Rich.
 
     >>> figure({"value": 0.5, "low": 0.41, "high": 0.59})
     '0.500 \\[0.410, 0.590]'

@@ -57,7 +57,7 @@ class Loop:
         for batch in self.batches.epoch(number):
             self.optimizer.zero_grad()
             loss = self.step(batch)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             clip_gradients(self.optimizer, self.clip)
             self.optimizer.step()
             self.schedule.step()

@@ -28,8 +28,8 @@ from graft.training.options import TrainingOptions
 from graft.types import Batch, IntArray, Json
 
 # Without --epochs a phase runs until it has taken about this many steps.
-TARGET_STEPS = 600
-FEWEST_EPOCHS, MOST_EPOCHS = 8, 40
+TARGET_STEPS = 300
+FEWEST_EPOCHS, MOST_EPOCHS = 8, 30
 EVALUATION_BATCH = 256
 
 
@@ -245,7 +245,7 @@ class StageRunner:
 def phase_epochs(phase: Phase, epochs: int | None, batches: int) -> int:
     """How many epochs a phase runs; at least one.
 
-    Without a number from the user: about 600 steps, in 8 to 40 epochs.
+    Without a number from the user: about 300 steps, in 8 to 30 epochs.
     """
     if epochs is None:
         epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, -(-TARGET_STEPS // max(1, batches))))
