@@ -27,7 +27,7 @@ SMALLEST_INPUT = 16
 def create_network() -> nn.Module:
     """The network without a classifier and with random weights."""
     network: nn.Module = timm.create_model(ARCHITECTURE, num_classes=0, **MODEL_ARGS)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(memory_format=torch.channels_last)
 
 
 class Heads(nn.Module):

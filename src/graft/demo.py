@@ -32,9 +32,9 @@ class Contender:
 
 
 CONTENDERS = (
-    Contender("from scratch", "random", "full", 60),
+    Contender("from scratch", "random", "full", 40),
     Contender("linear probe", "pretrained", "linear-probe", 1),
-    Contender("LP-FT", "pretrained", "lp-ft", 40),
+    Contender("LP-FT", "pretrained", "lp-ft", 20),
 )
 
 

@@ -103,7 +103,7 @@ def test_full_training_is_the_plain_loop_bit_for_bit(
             optimizer.zero_grad()
             logits = plain(normalise(pixels, feed.spec))
             loss = F.cross_entropy(logits, torch.from_numpy(TARGETS[rows]))
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             # Joint clipping in another order of the parameters differs in the last bit.
             ordered = [p for g in optimizer_order(plain) for p in g]
             torch.nn.utils.clip_grad_norm_(ordered, 1.0)
