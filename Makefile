@@ -1,6 +1,9 @@
 # Two commands: `make demo` and `make test`. Both keep their virtual environment in .venv.
 
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(shell command -v $(name))))
+# The first of these that runs and is new enough: a name alone may be a shim without a Python behind.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo $$name; break; }; done)
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -27,8 +30,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "graft needs Python 3.11 or later; say which with PYTHON=..."; exit 2; }
+	@test -n "$(PYTHON)" || { echo "graft needs Python 3.11 or later; say which with PYTHON=..."; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
