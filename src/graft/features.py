@@ -123,7 +123,7 @@ def feature_table(
         UserError: The data, a name or the machine is at fault.
     """
     listener, root = progress or Silent(), bank_folder()
-    examples = read(data, input=columns["input"], label=columns["label"], labelled=False)
+    examples = _read(data, columns)
     model = load_backbone(backbone, weights=weights, size=size)
     pixels = Pixels(examples, model.spec, root, listener)
     rows = np.array([r for r in range(len(examples)) if r not in pixels.faults], dtype=np.int64)
@@ -141,6 +141,16 @@ def feature_table(
     features = np.full((len(examples), model.num_features), np.nan, dtype=np.float32)
     features[rows] = values.numpy()
     return _table(examples, features, pixels.faults)
+
+
+def _read(data: object, columns: dict[str, str | None]) -> Examples:
+    """With labels where the source has them; pictures alone where it has none."""
+    try:
+        return read(data, input=columns["input"], label=columns["label"], min_classes=1)
+    except DataError:
+        if columns["label"] is not None:
+            raise
+        return read(data, input=columns["input"], labelled=False)
 
 
 def _table(examples: Examples, features: FloatArray, faults: dict[int, str]) -> FeatureTable:

@@ -193,3 +193,14 @@ def test_true_is_white_and_full_scale_stays_full_scale() -> None:
 def test_arrays_that_are_no_pictures_are_refused(array: np.ndarray) -> None:
     with pytest.raises(DataError):
         ArrayPicture(array, "a").open()
+
+
+def test_a_file_written_anew_after_its_digest_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (4, 4), "red").save(path)
+    picture = FilePicture(path, "a.png")
+    picture.digest()
+    assert picture.open().size == (4, 4)
+    Image.new("RGB", (4, 4), "blue").save(path)
+    with pytest.raises(DataError, match="changed"):
+        picture.open()

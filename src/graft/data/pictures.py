@@ -75,8 +75,16 @@ class FilePicture:
         return self.shown
 
     def open(self) -> Image.Image:
-        """The picture, fully loaded; see `Picture.open`."""
-        return decode_bytes(self._bytes())
+        """The picture, fully loaded; see `Picture.open`.
+
+        A file that was written anew since its digest was taken is refused: its pixels must never
+        be stored under the digest of others.
+        """
+        content = self._bytes()
+        known = self.__dict__.get("_digest")
+        if known is not None and hashlib.sha256(content).digest() != known:
+            raise DataError("the file changed while it was being used")
+        return decode_bytes(content)
 
     def digest(self) -> bytes:
         """SHA-256 of the file's content, read once."""
