@@ -1,0 +1,44 @@
+"""The strategy, where the user names none."""
+
+from __future__ import annotations
+
+import torch
+
+from graft.network import Network
+from graft.strategies import build_strategy
+from graft.training.stage import phase_epochs
+
+# What fine-tuning may cost: about five minutes at what two CPU cores, or one GPU, reach.
+CPU_FLOPS, GPU_FLOPS = 3e13, 1e16
+# Forward, gradient of the inputs, gradient of the weights.
+PASSES_PER_STEP = 3
+
+
+def choose_strategy(network: Network, rows: int, batch_size: int, epochs: int | None) -> str:
+    """`lp-ft` where fine-tuning costs minutes, `linear-probe` where it costs more.
+
+    The rule counts operations instead of measuring, so that the same data and machine type always
+    get the same answer.
+    """
+    cost = fine_tuning_flops(network, rows, batch_size, epochs)
+    on_cpu = next(network.parameters()).device.type == "cpu"
+    return "lp-ft" if cost <= (CPU_FLOPS if on_cpu else GPU_FLOPS) else "linear-probe"
+
+
+def fine_tuning_flops(network: Network, rows: int, batch_size: int, epochs: int | None) -> float:
+    """Floating-point operations of fine-tuning every block on `rows` rows."""
+    last = build_strategy("lp-ft").phases([block.name for block in network.backbone.blocks])[-1]
+    count = phase_epochs(last, epochs, -(-rows // batch_size))
+    return forward_flops(network) * PASSES_PER_STEP * rows * count
+
+
+def forward_flops(network: Network) -> float:
+    """Floating-point operations of one picture's forward pass."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    spec = network.backbone.spec
+    device = next(network.parameters()).device
+    network.eval()
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, spec.channels, *spec.size, device=device))
+    return float(counter.get_total_flops())
