@@ -60,7 +60,13 @@ def halves(targets: IntArray, seed: int) -> tuple[IntArray, IntArray]:
 def main() -> None:
     """Print a table of accuracies and the paired differences."""
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
+
+    def scaled_regression() -> object:
+        # Unscaled pixels with a strong penalty would be too weak a rival (42.5 against 52.7 %).
+        return make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, C=0.1))
 
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("theme", type=Path)
@@ -72,7 +78,7 @@ def main() -> None:
     raw = raw_pixels(bench)
     contenders = {
         "linear probe": bench.graft("pretrained", "linear-probe", None),
-        "raw LR": bench.sklearn(lambda: LogisticRegression(max_iter=2000, C=0.01), raw),
+        "raw LR": bench.sklearn(scaled_regression, raw),
         "raw SVM": bench.sklearn(lambda: SVC(gamma="scale", C=10.0), raw),
     }
     targets = bench.examples.targets
