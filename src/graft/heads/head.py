@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 
-class Head(nn.Module):
+class Head(nn.Module, ABC):
     """New layers for the task: features (B, D) to logits (B, C).
 
     Attributes:
@@ -24,13 +25,13 @@ class Head(nn.Module):
         self.features = features
         self.classes = classes
 
+    @abstractmethod
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, D) to logits (B, C)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def layers(self) -> list[tuple[Tensor, Tensor]]:
         """Weight and bias of the linear layers that make up the head, with ReLU between them."""
-        raise NotImplementedError
 
     def set_layers(self, layers: Sequence[tuple[Tensor, Tensor]]) -> None:
         """The inverse of `layers`.
@@ -44,8 +45,9 @@ class Head(nn.Module):
             raise ValueError(f"layers of shapes {shapes}, expected {expected}")
         self._set(layers)
 
+    @abstractmethod
     def _set(self, layers: Sequence[tuple[Tensor, Tensor]]) -> None:
-        raise NotImplementedError
+        """Copy the tensors into the parameters; their shapes are checked."""
 
     def extra_repr(self) -> str:
         """Shown when the head is printed."""
