@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import torch
 from graft.backbones.backbone import Backbone
 from graft.backbones.load import load_backbone
 from graft.bank import bank_folder
-from graft.bank.feed import Feed
+from graft.bank.feed import Feed, Reader
 from graft.bank.source import open_source
 from graft.data.augment import augmentation
 from graft.device import pick_device, prefix_engine, training_precision
@@ -36,7 +36,7 @@ from graft.scenarios import Problem, build_scenario
 from graft.strategies import Phase, build_strategy
 from graft.training import OPTIMIZERS, SCHEDULES, History, StageRunner, TrainingOptions
 from graft.training.stage import StageData
-from graft.types import Json
+from graft.types import FloatArray, IntArray, Json
 
 TASKS = ("classification",)
 
@@ -83,6 +83,59 @@ def run(
 
 
 def _carry_out(recipe: Recipe, data: object, folder: RunFolder, progress: Progress) -> Finished:
+    attempt = begin(recipe, data, progress)
+    folder.write_recipe(attempt.recipe)
+    train(attempt, History(folder.history))
+    return conclude(attempt, folder)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A recipe with its parts: `begin` builds them, `train` trains, `conclude` measures.
+
+    Attributes:
+        recipe: Every choice made.
+        prepared: The rows and their parts.
+        network: Pretrained backbone and new head; trained in place.
+        feed: Readers of the rows at every depth.
+        pretrained: Reader of the pretrained backbone's pooled features.
+        phases: What the strategy makes of a stage.
+        runner: Runs them, and keeps records and warnings.
+        auditor: Knows every tensor as it was.
+        clock: Where the seconds went.
+    """
+
+    recipe: Recipe
+    prepared: Prepared
+    network: Network
+    feed: Feed
+    pretrained: Reader
+    phases: tuple[Phase, ...]
+    runner: StageRunner
+    auditor: Auditor
+    clock: Clock
+
+    def predictor(self) -> Callable[[IntArray], FloatArray]:
+        """Row numbers to probabilities (N, C) of the network as it is now."""
+        depth = self.phases[-1].plan.frozen_depth
+        source = open_source(self.network, depth, self.feed, self.runner.warnings)
+        return partial(probabilities, self.network, source)
+
+
+def begin(
+    recipe: Recipe, data: object, progress: Progress, *, prepared: Prepared | None = None
+) -> Attempt:
+    """Load and build the parts of a recipe, and make every choice that it leaves open.
+
+    Args:
+        recipe: Every choice.
+        data: The data set.
+        progress: Told how far the work is.
+        prepared: The data set as an earlier attempt with the same preprocessing left it.
+
+    Raises:
+        UserError: The data, a name or the machine is at fault.
+    """
     clock = Clock()
     set_machine(recipe)
     root = bank_folder()
@@ -90,52 +143,28 @@ def _carry_out(recipe: Recipe, data: object, folder: RunFolder, progress: Progre
         backbone = load_backbone(
             recipe.backbone, weights=recipe.weights, size=recipe.size, seed=recipe.seed
         )
-        prepared = prepare(recipe, data, backbone.spec, root, progress)
+        prepared = prepared or prepare(recipe, data, backbone.spec, root, progress)
     network = graft_head(recipe, backbone, len(prepared.examples.labels))
     recipe = resolve(recipe, network, len(prepared.split.train))
     phases = build_strategy(str(recipe.strategy)).phases([b.name for b in backbone.blocks])
-    folder.write_recipe(recipe)
     device = next(network.parameters()).device
     feed = Feed(prepared.pixels, prepared.digests, network, device, root, progress)
     with clock.part("prefix"):
         pretrained = feed.activations(len(backbone.blocks), backbone)
-
-    auditor = Auditor(network)
-    runner = StageRunner(
-        network, feed, device, training_options(recipe), History(folder.history), progress
-    )
+    runner = StageRunner(network, feed, device, training_options(recipe), History(), progress)
     runner.warnings += prepared.warnings
-    with clock.part("train"):
-        _train(recipe, phases, prepared, runner)
-    audit = auditor.compare([name for record in runner.records for name in record.trained])
-
-    with clock.part("evaluate"):
-        final = open_source(network, phases[-1].plan.frozen_depth, feed, runner.warnings)
-        assessor = Assessor(prepared.examples, prepared.split, feed, pretrained, recipe.seed)
-        measured = assessor.measure(partial(probabilities, network, final))
-        measured |= save_pictures(
-            folder.pictures, prepared.examples, prepared.split.train, measured["errors"]
-        )
-    result = {
-        **_header(recipe),
-        **data_part(prepared.examples, prepared.split),
-        "data": prepared.facts,
-        **measured,
-        **plan_part(network, runner.records, phases[-1].plan.norm, audit),
-        "preprocess": backbone.spec.to_dict(),
-        "bank": feed.use.to_dict(),
-        "engine": prefix_engine(device),
-        "precision": training_precision(device),
-        "warnings": runner.warnings,
-        "seconds": clock.seconds(),
-    }
-    return _finish(network, folder, result)
+    auditor = Auditor(network)
+    return Attempt(recipe, prepared, network, feed, pretrained, phases, runner, auditor, clock)
 
 
-def _train(
-    recipe: Recipe, phases: Sequence[Phase], prepared: Prepared, runner: StageRunner
-) -> None:
-    """The scenario yields stages, the strategy divided them into phases, the runner runs them."""
+def train(attempt: Attempt, history: History) -> None:
+    """The scenario yields stages, the strategy divided them into phases, the runner runs them.
+
+    Raises:
+        DivergenceError: A gradient phase diverged before its first epoch was over.
+    """
+    recipe, prepared, runner = attempt.recipe, attempt.prepared, attempt.runner
+    runner.history = history
     problem = Problem(
         data=StageData(prepared.split.train, prepared.split.validation, prepared.examples.targets),
         classes=len(prepared.examples.labels),
@@ -143,9 +172,45 @@ def _train(
         label_smoothing=recipe.label_smoothing,
         epochs=recipe.epochs,
     )
-    for stage in build_scenario(recipe.scenario).stages(problem):
-        runner.run(phases, stage.data, stage.objective, stage.epochs)
-    runner.network.eval()
+    with attempt.clock.part("train"):
+        for stage in build_scenario(recipe.scenario).stages(problem):
+            runner.run(attempt.phases, stage.data, stage.objective, stage.epochs)
+        runner.network.eval()
+
+
+def conclude(attempt: Attempt, folder: RunFolder) -> Finished:
+    """Audit and measure what was trained, and write model and result.
+
+    Raises:
+        AuditError: A frozen tensor moved.
+        OutputError: The folder cannot be written.
+    """
+    recipe, prepared, runner = attempt.recipe, attempt.prepared, attempt.runner
+    network, feed = attempt.network, attempt.feed
+    audit = attempt.auditor.compare([name for r in runner.records for name in r.trained])
+    with attempt.clock.part("evaluate"):
+        assessor = Assessor(
+            prepared.examples, prepared.split, feed, attempt.pretrained, recipe.seed
+        )
+        measured = assessor.measure(attempt.predictor())
+        measured |= save_pictures(
+            folder.pictures, prepared.examples, prepared.split.train, measured["errors"]
+        )
+    device = next(network.parameters()).device
+    result = {
+        **_header(recipe),
+        **data_part(prepared.examples, prepared.split),
+        "data": prepared.facts,
+        **measured,
+        **plan_part(network, runner.records, attempt.phases[-1].plan.norm, audit),
+        "preprocess": network.backbone.spec.to_dict(),
+        "bank": feed.use.to_dict(),
+        "engine": prefix_engine(device),
+        "precision": training_precision(device),
+        "warnings": runner.warnings,
+        "seconds": attempt.clock.seconds(),
+    }
+    return _finish(network, folder, result)
 
 
 def _finish(network: Network, folder: RunFolder, result: Json) -> Finished:
