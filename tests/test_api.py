@@ -77,7 +77,7 @@ def test_every_setting_reaches_the_recipe(monkeypatch: pytest.MonkeyPatch) -> No
         "head": "mlp:3", "dropout": 0.1, "strategy": "full", "scenario": "standard", "epochs": 3,
         "batch_size": 5, "lr": 0.5, "optimizer": "sgd", "schedule": "constant",
         "weight_decay": 0.5, "label_smoothing": 0.2, "class_weights": "none", "augment": "none",
-        "patience": 2, "seed": 9, "device": "cpu", "threads": 1,
+        "patience": 2, "accumulate": 2, "clip": 0.5, "seed": 9, "device": "cpu", "threads": 1,
     }  # fmt: skip
     assert set(values) == set(Recipe.model_fields)
     seen: list[Recipe] = []
@@ -102,7 +102,13 @@ def test_every_setting_reaches_the_recipe(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_setting_wins_over_the_recipe_file(
     tmp_path: Path, photos: Path, tiny: Json, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {**tiny, "strategy": "linear-probe", "seed": 5, "data": str(photos)}
+    settings = {
+        **tiny,
+        "strategy": "linear-probe",
+        "schedule": "linear",
+        "seed": 5,
+        "data": str(photos),
+    }
     make_recipe(settings).write(tmp_path / "r.yaml")
     model = graft.fit(recipe=tmp_path / "r.yaml", seed=6, out=tmp_path / "run")
     assert model.result["seed"] == 6

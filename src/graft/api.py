@@ -36,9 +36,11 @@ def fit(
     scenario: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
+    accumulate: int | None = None,
     lr: float | None = None,
     optimizer: str | None = None,
     schedule: str | None = None,
+    clip: float | None = None,
     weight_decay: float | None = None,
     label_smoothing: float | None = None,
     class_weights: str | None = None,
@@ -73,10 +75,12 @@ def fit(
         strategy: `linear-probe`, `head`, `full`, `top-k[:K]` or `lp-ft`.
         scenario: `standard`.
         epochs: Largest number of epochs of a gradient phase.
-        batch_size: Rows per optimizer step.
+        batch_size: Rows per batch.
+        accumulate: Batches whose gradients make one optimizer step.
         lr: Learning rate.
-        optimizer: `adamw`, `adam` or `sgd`.
-        schedule: `cosine` or `constant`.
+        optimizer: `adamw`, `adam`, `sgd` or `schedule-free`.
+        schedule: `cosine`, `linear`, `warm-up` or `constant`.
+        clip: Largest norm of the gradient; 0 for any.
         weight_decay: Pull on matrices and filters.
         label_smoothing: Share of the target spread over all classes.
         class_weights: `auto`, `none`, `sqrt` or `balanced`.
@@ -111,9 +115,11 @@ def fit(
         "scenario": scenario,
         "epochs": epochs,
         "batch_size": batch_size,
+        "accumulate": accumulate,
         "lr": lr,
         "optimizer": optimizer,
         "schedule": schedule,
+        "clip": clip,
         "weight_decay": weight_decay,
         "label_smoothing": label_smoothing,
         "class_weights": class_weights,

@@ -31,10 +31,12 @@ class Recipe(BaseModel):
         strategy: A name of `graft.strategies.STRATEGIES`; None chooses by cost.
         scenario: A name of `graft.scenarios.SCENARIOS`.
         epochs: Largest number of epochs of a gradient phase.
-        batch_size: Rows per optimizer step.
-        lr: Learning rate; None takes the strategy's.
-        optimizer: `adamw`, `adam` or `sgd`.
-        schedule: `cosine` or `constant`.
+        batch_size: Rows per batch.
+        accumulate: Batches whose gradients make one optimizer step.
+        lr: Learning rate; None takes the strategy's, fitted to the backbone's family.
+        optimizer: `adamw`, `adam`, `sgd` or `schedule-free`.
+        schedule: `cosine`, `linear`, `warm-up` or `constant`; None takes the optimizer's.
+        clip: Largest norm of the gradient; 0 for any.
         weight_decay: Pull on matrices and filters.
         label_smoothing: Share of the target spread over all classes.
         class_weights: `auto`, `none`, `sqrt` or `balanced`.
@@ -63,9 +65,11 @@ class Recipe(BaseModel):
     scenario: str = "standard"
     epochs: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=32, ge=1)
+    accumulate: int = Field(default=1, ge=1)
     lr: float | None = Field(default=None, gt=0.0)
     optimizer: str = "adamw"
-    schedule: str = "cosine"
+    schedule: str | None = None
+    clip: float = Field(default=1.0, ge=0.0)
     weight_decay: float = Field(default=0.01, ge=0.0)
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     class_weights: str = "auto"

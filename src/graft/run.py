@@ -34,7 +34,7 @@ from graft.runs.preparation import Prepared, prepare
 from graft.runs.result import data_part, plan_part, timestamp, versions
 from graft.scenarios import Problem, build_scenario
 from graft.strategies import Phase, build_strategy
-from graft.training import OPTIMIZERS, SCHEDULES, History, StageRunner, TrainingOptions
+from graft.training import History, StageRunner, TrainingOptions, choose_schedule
 from graft.training.stage import StageData
 from graft.types import FloatArray, IntArray, Json
 
@@ -235,13 +235,12 @@ def check_names(recipe: Recipe) -> None:
     """
     tables = {
         "task": (recipe.task, TASKS),
-        "optimizer": (recipe.optimizer, OPTIMIZERS),
-        "schedule": (recipe.schedule, SCHEDULES),
         "class weighting": (recipe.class_weights, CLASS_WEIGHTS),
     }
     for what, (name, known) in tables.items():
         if name not in known:
             raise unknown_name(what, name, known)
+    choose_schedule(recipe.optimizer, recipe.schedule)
     augmentation(recipe.augment)
     build_scenario(recipe.scenario)
     build_head(recipe.head, 1, 2)
@@ -270,19 +269,27 @@ def resolve(recipe: Recipe, network: Network, rows: int) -> Recipe:
     strategy = recipe.strategy or choose_strategy(network, rows, recipe.batch_size, recipe.epochs)
     device = next(network.parameters()).device.type
     threads = recipe.threads or torch.get_num_threads()
-    return recipe.model_copy(update={"strategy": strategy, "device": device, "threads": threads})
+    chosen = {
+        "strategy": strategy,
+        "schedule": choose_schedule(recipe.optimizer, recipe.schedule),
+        "device": device,
+        "threads": threads,
+    }
+    return recipe.model_copy(update=chosen)
 
 
 def training_options(recipe: Recipe) -> TrainingOptions:
     """The recipe's settings of gradient phases."""
     return TrainingOptions(
         batch_size=recipe.batch_size,
+        accumulate=recipe.accumulate,
         lr=recipe.lr,
         optimizer=recipe.optimizer,
-        schedule=recipe.schedule,
+        schedule=choose_schedule(recipe.optimizer, recipe.schedule),
         weight_decay=recipe.weight_decay,
         patience=recipe.patience,
         augment=recipe.augment,
+        clip=recipe.clip,
         seed=recipe.seed,
     )
 

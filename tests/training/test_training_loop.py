@@ -34,7 +34,7 @@ class Walk:
     ) -> None:
         self.weight = nn.Parameter(torch.zeros(()))
         self.rows: list[Json] = []
-        self.modes = 0
+        self.modes = ""
         self._losses = iter(losses)
         self._scores = None if scores is None else iter(scores)
         self.best = Best(take=self._take, restore=self._restore)
@@ -45,10 +45,11 @@ class Walk:
         optimizer = SGD([self.weight], lr=1.0)
         loop = Loop(
             step=self._step,
+            weigh=lambda batch: float(len(batch)),
             batches=Once(),
             optimizer=optimizer,
             schedule=LambdaLR(optimizer, lambda step: 1.0),
-            training_mode=self._mode,
+            modes=self,
             clip=100.0,
         )
         run_epochs(
@@ -68,8 +69,11 @@ class Walk:
         assert self._scores is not None
         return {"loss": next(self._scores), "accuracy": 0.5}
 
-    def _mode(self) -> None:
-        self.modes += 1
+    def train(self) -> None:
+        self.modes += "t"
+
+    def evaluate(self) -> None:
+        self.modes += "e"
 
     def _take(self) -> Json:
         return {"weight": self.weight.detach().clone()}
@@ -83,7 +87,7 @@ def test_the_best_epochs_weights_are_put_back() -> None:
     walk = Walk([3.0, 1.0, 2.0, 1.0, 5.0])
     assert walk.run(5) == 2.0  # of two equal ones the first
     assert walk.best.epoch == 2
-    assert walk.modes == 5
+    assert walk.modes == "te" * 5
 
 
 def test_without_validation_the_last_weights_stay() -> None:

@@ -15,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from graft.bank.feed import Feed
+from graft.bank.source import open_source
 from graft.data import normalise
 from graft.data.augment import light
 from graft.errors import DivergenceError
@@ -92,7 +93,7 @@ def test_full_training_is_the_plain_loop_bit_for_bit(
             factor = (
                 (step + 1) / (warmup + 1)
                 if step < warmup
-                else 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+                else 0.5 * (1 + math.cos(math.pi * ((step - warmup) / (steps - warmup))))
             )
             for group in optimizer.param_groups:
                 group["lr"] = lr * factor
@@ -281,6 +282,54 @@ def test_the_history_tells_phase_epoch_and_figures(
         assert row["phase"] == "fine-tune"
         assert set(row) >= {"loss", "validation_loss", "validation_accuracy", "lr", "seconds"}
         assert all(math.isfinite(row[name]) for name in row if name != "phase")
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("architecture", ["test_vit", "test_resnet"])
+def test_accumulated_batches_make_the_step_of_one_large_batch(
+    architecture: str, weighted: bool, make_network: MakeNetwork, make_feed: MakeFeed
+) -> None:
+    weights = np.array([0.5, 1.0, 2.0]) if weighted else None
+    states = []
+    for size, accumulate in ((8, 1), (2, 4)):
+        network = make_network(architecture)
+        plan = Plan.top(names_of(network), len(names_of(network)), norm="frozen")
+        options = replace(OPTIONS, optimizer="sgd", batch_size=size, accumulate=accumulate)
+        runner = runner_of(network, make_feed(network), options)
+        phase = Phase("all", plan, "gradient")
+        runner.run([phase], BARE, Classification(3, weights=weights), 3)
+        states.append((state_of(network), [row["loss"] for row in runner.history.rows]))
+    (large, losses), (small, others) = states
+    assert others == pytest.approx(losses, rel=1e-4)
+    for name, tensor in large.items():
+        assert torch.allclose(tensor, small[name], atol=1e-5), name
+
+
+@pytest.mark.parametrize("strategy", ["full", "lp-ft", "head"])
+def test_schedule_free_ends_with_the_weights_that_answer(
+    strategy: str, make_network: MakeNetwork, make_feed: MakeFeed
+) -> None:
+    """The weights kept are those that validation saw, and a higher rate does not spoil them."""
+    options = replace(OPTIONS, optimizer="schedule-free", schedule="warm-up")
+    network = make_network()
+    runner = runner_of(network, make_feed(network), options)
+    runner.run(build_strategy(strategy).phases(names_of(network)), DATA, Classification(3), 6)
+    best = min(row["validation_loss"] for row in runner.history.rows)
+    source = open_source(network, 0, runner.feed, [])
+    score = Classification(3).score(
+        source.suffix, runner.batches(source, DATA, HELD_OUT, training=False).epoch(0)
+    )
+    if runner.records[-1].outcome.best_epoch:
+        assert score["loss"] == pytest.approx(best, rel=1e-3)
+    assert score["accuracy"] >= 0.6
+
+
+def test_the_record_tells_the_rate(make_network: MakeNetwork, make_feed: MakeFeed) -> None:
+    for options, rate in ((OPTIONS, 0.01), (replace(OPTIONS, lr=None, optimizer="sgd"), 0.03)):
+        network = make_network()
+        runner = runner_of(network, make_feed(network), options)
+        runner.run(build_strategy("head").phases(names_of(network)), DATA, Classification(3), 1)
+        assert runner.records[0].to_dict()["lr"] == pytest.approx(rate)
 
 
 @pytest.mark.parametrize(

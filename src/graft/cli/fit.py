@@ -45,10 +45,20 @@ def fit(
     epochs: Annotated[
         int | None, typer.Option(help="At most this many. [about 300 steps, 8 to 30 epochs]")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows per step. [32]")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate. [the strategy's]")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="adamw, adam or sgd. [adamw]")] = None,
-    schedule: Annotated[str | None, typer.Option(help="cosine or constant. [cosine]")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows per batch. [32]")] = None,
+    accumulate: Annotated[
+        int | None, typer.Option(help="Batches whose gradients make one step. [1]")
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate. [by strategy]")] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="adamw, adam, sgd or schedule-free. [adamw]")
+    ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="cosine, linear, warm-up or constant. [the optimizer's]")
+    ] = None,
+    clip: Annotated[
+        float | None, typer.Option(help="Largest norm of the gradient; 0 for any. [1]")
+    ] = None,
     weight_decay: Annotated[float | None, typer.Option(help="[0.01]")] = None,
     label_smoothing: Annotated[float | None, typer.Option(help="[0]")] = None,
     class_weights: Annotated[
@@ -92,9 +102,11 @@ def fit(
             scenario=scenario,
             epochs=epochs,
             batch_size=batch_size,
+            accumulate=accumulate,
             lr=lr,
             optimizer=optimizer,
             schedule=schedule,
+            clip=clip,
             weight_decay=weight_decay,
             label_smoothing=label_smoothing,
             class_weights=class_weights,

@@ -18,6 +18,10 @@ class Objective(nn.Module, ABC):
     def forward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Scalar losses by name; the loop minimises their sum."""
 
+    def weigh(self, batch: Batch) -> float:
+        """The batch's weight in the mean loss of several batches: its rows."""
+        return float(len(batch))
+
     @abstractmethod
     def score(self, model: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
         """Figures on held-out batches; `loss` is the one that early stopping minimises."""

@@ -74,6 +74,10 @@ class Classification(Objective):
         )
         return {"cross_entropy": loss}
 
+    def weigh(self, batch: Batch) -> float:
+        """The rows' class weights, of which the loss is the weighted mean; else their number."""
+        return float(len(batch) if self.weights is None else self.weights[batch.targets].sum())
+
     @torch.no_grad()
     def score(self, model: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
         """`loss` (weighted like the training loss, not smoothed) and `accuracy`."""
@@ -82,9 +86,7 @@ class Classification(Objective):
             logits = model(batch.inputs).float()
             each = F.cross_entropy(logits, batch.targets, weight=self.weights, reduction="sum")
             loss += float(each)
-            weight += (
-                float(self.weights[batch.targets].sum()) if self.weights is not None else len(batch)
-            )
+            weight += self.weigh(batch)
             correct += int((logits.argmax(1) == batch.targets).sum())
             rows += len(batch)
         return {"loss": loss / max(weight, 1e-12), "accuracy": correct / max(rows, 1)}

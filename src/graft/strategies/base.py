@@ -22,7 +22,10 @@ class Phase:
         solver: `exact` solves a linear head in closed form or by L-BFGS and falls back to
             gradient descent where there is no exact solution; `gradient` runs epochs.
         share: Share of the stage's epochs.
-        lr: Learning rate when the user gives none.
+        lr: Learning rate when the user gives none, for AdamW and a convolutional backbone;
+            `graft.training.rates` fits it to other optimizers and families.
+        fixed_lr: Whether the rate holds for every family, as where new tensors train and the
+            backbone's own do not.
         keep_start: Whether the weights at the start compete with every epoch's on validation.
     """
 
@@ -32,6 +35,7 @@ class Phase:
     share: float = 1.0
     lr: float = 1e-3
     keep_start: bool = False
+    fixed_lr: bool = False
 
 
 class Strategy(ABC):

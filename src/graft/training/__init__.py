@@ -1,8 +1,9 @@
 """Running a stage: the loop, its optimizer, its history."""
 
 from graft.training.history import History
-from graft.training.optimizer import OPTIMIZERS, SCHEDULES
+from graft.training.optimizer import OPTIMIZERS
 from graft.training.options import TrainingOptions
+from graft.training.schedule import SCHEDULES, choose_schedule
 from graft.training.stage import PhaseRecord, StageRunner
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "PhaseRecord",
     "StageRunner",
     "TrainingOptions",
+    "choose_schedule",
 ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from time import perf_counter
 from typing import Protocol
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -26,25 +28,39 @@ class EpochBatches(Protocol):
         """The batches of one epoch."""
 
 
+class Switch(Protocol):
+    """Puts network and optimizer into training or evaluation mode."""
+
+    def train(self) -> None:
+        """Before steps."""
+
+    def evaluate(self) -> None:
+        """Before validation and before weights are copied."""
+
+
 @dataclass(slots=True)
 class Loop:
     """What a phase needs to run.
 
     Attributes:
         step: The loss of one batch.
+        weigh: A batch's weight in the mean loss of several.
         batches: Training batches.
         optimizer: Over everything that trains.
         schedule: Stepped after every optimizer step.
-        training_mode: Puts the modules in the plan's training mode.
-        clip: Largest norm of the gradient.
+        modes: Training and evaluation mode.
+        clip: Largest norm of the gradient; 0 for any.
+        accumulate: Batches whose gradients make one step.
     """
 
     step: Callable[[Batch], Tensor]
+    weigh: Callable[[Batch], float]
     batches: EpochBatches
     optimizer: Optimizer
     schedule: LRScheduler
-    training_mode: Callable[[], None]
+    modes: Switch
     clip: float
+    accumulate: int = 1
 
     def run_epoch(self, number: int) -> float:
         """One pass over the batches; returns the mean loss.
@@ -52,24 +68,46 @@ class Loop:
         Raises:
             DivergenceError: The loss is no longer finite.
         """
-        self.training_mode()
+        self.modes.train()
         total, rows = 0.0, 0
-        for batch in self.batches.epoch(number):
+        for group in grouped(self.batches.epoch(number), self.accumulate):
             self.optimizer.zero_grad()
-            loss = self.step(batch)
-            loss.backward()
+            loss = self.gradients(group).item()
             clip_gradients(self.optimizer, self.clip)
             self.optimizer.step()
             self.schedule.step()
-            total += loss.item() * len(batch)
-            rows += len(batch)
+            size = sum(len(batch) for batch in group)
+            total += loss * size
+            rows += size
             if not math.isfinite(total):
                 raise DivergenceError(
-                    f"The loss became {loss.item()} in epoch {number}",
+                    f"The loss became {loss} in epoch {number}",
                     allowed="a finite loss",
                     next="choose a smaller --lr",
                 )
+        self.modes.evaluate()
         return total / max(rows, 1)
+
+    def gradients(self, group: list[Batch]) -> Tensor:
+        """Add the gradients of the mean loss over all rows of some batches; returns that mean."""
+        if len(group) == 1:
+            loss = self.step(group[0])
+            loss.backward()
+            return loss.detach()
+        weights = [self.weigh(batch) for batch in group]
+        parts = []
+        for batch, weight in zip(group, weights, strict=True):
+            loss = self.step(batch) * (weight / sum(weights))
+            loss.backward()
+            parts.append(loss.detach())
+        return torch.stack(parts).sum()
+
+
+def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    """Lists of `size` batches; the last one may be shorter."""
+    rest = iter(batches)
+    while group := list(islice(rest, size)):
+        yield group
 
 
 @dataclass(slots=True)

@@ -10,18 +10,20 @@ class TrainingOptions:
     """What every gradient phase of a run shares.
 
     Attributes:
-        batch_size: Rows per optimizer step.
-        lr: Learning rate, or None for the phase's own.
+        batch_size: Rows per batch.
+        accumulate: Batches whose gradients make one optimizer step.
+        lr: Learning rate, or None for the phase's own, fitted to family and optimizer.
         optimizer: A name of `OPTIMIZERS`.
         schedule: A name of `SCHEDULES`.
         weight_decay: Decoupled for AdamW; never on biases and normalisation layers.
         patience: Epochs without a better validation loss before a phase stops.
         augment: Name of the augmentation; used where nothing is frozen.
-        clip: Largest norm of the gradient.
+        clip: Largest norm of the gradient; 0 for any.
         seed: Orders batches and draws augmentations.
     """
 
     batch_size: int = 32
+    accumulate: int = 1
     lr: float | None = None
     optimizer: str = "adamw"
     schedule: str = "cosine"

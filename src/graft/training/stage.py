@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
@@ -18,13 +18,16 @@ from graft.device import precision
 from graft.heads.linear import LinearHead
 from graft.network import Network
 from graft.objectives import Objective
-from graft.plan import Plan, apply, set_training_mode
+from graft.plan import Plan, apply
 from graft.progress import Progress
 from graft.strategies import Phase, Solver
 from graft.training.history import History
 from graft.training.loop import Best, Loop, Scores, run_epochs
-from graft.training.optimizer import build_optimizer, build_schedule
+from graft.training.modes import Modes
+from graft.training.optimizer import build_optimizer
 from graft.training.options import TrainingOptions
+from graft.training.rates import phase_rate
+from graft.training.schedule import build_schedule
 from graft.types import Batch, IntArray, Json
 
 # Without --epochs a phase runs until it has taken about this many steps.
@@ -50,11 +53,12 @@ class StageData:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a phase was solved, and in gradient descent which epoch's weights were kept."""
+    """How a phase was solved, in gradient descent at which rate, and which epoch was kept."""
 
     solver: Solver
     epochs: int = 0
     best_epoch: int | None = None
+    lr: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class PhaseRecord:
             "solver": self.outcome.solver,
             "epochs": self.outcome.epochs,
             "best_epoch": self.outcome.best_epoch,
+            "lr": self.outcome.lr,
             "seconds": round(self.seconds, 3),
             "trained": [*self.trained],
             "note": self.note,
@@ -156,25 +161,10 @@ class StageRunner:
         epochs: int | None,
     ) -> Outcome:
         options = self.options
-        batches = self._batches(source, data, data.train, training=True)
-        count = phase_epochs(phase, epochs, len(batches))
-        lr = options.lr if options.lr is not None else phase.lr
-        optimizer = build_optimizer(
-            options.optimizer,
-            phase.plan,
-            self.network,
-            objective,
-            lr=lr,
-            weight_decay=options.weight_decay,
-        )
-        loop = Loop(
-            step=partial(self._loss, objective, source.suffix),
-            batches=batches,
-            optimizer=optimizer,
-            schedule=build_schedule(options.schedule, optimizer, count * len(batches)),
-            training_mode=partial(set_training_mode, phase.plan, self.network),
-            clip=options.clip,
-        )
+        batches = self.batches(source, data, data.train, training=True)
+        steps = -(-len(batches) // options.accumulate)
+        count = phase_epochs(phase, epochs, steps)
+        loop = self.loop(phase, source, batches, objective, count * steps)
         validate = self._validation(source, data, objective)
         best = self._best(phase, validate)
         first = len(self.history.rows)
@@ -188,11 +178,47 @@ class StageRunner:
             record=partial(self._add_row, phase.name),
         )
         self.progress.finish(phase.name)
-        return Outcome("gradient", len(self.history.rows) - first, best.epoch)
+        epochs_run = len(self.history.rows) - first
+        return Outcome("gradient", epochs_run, best.epoch, self.rate(phase))
 
-    def _batches(
+    def loop(
+        self, phase: Phase, source: Source, batches: Batches, objective: Objective, steps: int
+    ) -> Loop:
+        """What takes the steps of a gradient phase; its schedule ends after `steps`."""
+        options = self.options
+        optimizer = build_optimizer(
+            options.optimizer,
+            phase.plan,
+            self.network,
+            objective,
+            lr=self.rate(phase),
+            weight_decay=options.weight_decay,
+        )
+
+        def inputs() -> Iterator[Tensor]:
+            return (batch.inputs for batch in batches.epoch(0))
+
+        return Loop(
+            step=partial(self._loss, objective, source.suffix),
+            weigh=objective.weigh,
+            batches=batches,
+            optimizer=optimizer,
+            schedule=build_schedule(options.schedule, optimizer, steps),
+            modes=Modes(phase.plan, self.network, optimizer, source.suffix, inputs),
+            clip=options.clip,
+            accumulate=options.accumulate,
+        )
+
+    def rate(self, phase: Phase) -> float:
+        """The learning rate of a gradient phase: the user's, or else the phase's own."""
+        if self.options.lr is not None:
+            return self.options.lr
+        return phase_rate(phase, self.network.backbone, self.options.optimizer)
+
+    def batches(
         self, source: Source, data: StageData, rows: IntArray, *, training: bool
     ) -> Batches:
+        """Batches of some rows: shuffled and augmented for training, in order otherwise."""
         name = self.options.augment if training and source.depth == 0 else "none"
         return Batches(
             lambda chosen: source.reader(rows[chosen]),
@@ -209,7 +235,7 @@ class StageRunner:
     ) -> Callable[[], Scores] | None:
         if not len(data.validation):
             return None
-        batches = self._batches(source, data, data.validation, training=False)
+        batches = self.batches(source, data, data.validation, training=False)
 
         def validate() -> Scores:
             self.network.eval()
