@@ -61,6 +61,34 @@ def test_lda_equals_bayes_with_scikit_learns_covariance(rows: int, columns: int)
     np.testing.assert_allclose(softmax(fit_lda(x, y, 3).logits(x)), softmax(logits), atol=1e-8)
 
 
+@pytest.mark.parametrize("shrinkage", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("rows", [61, 17])
+def test_lda_equals_scikit_learns_at_a_fixed_shrinkage(rows: int, shrinkage: float) -> None:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    x, y = sample(rows, 8)
+    reference = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(x, y)
+    found = fit_lda(x, y, 3, shrinkage=shrinkage)
+    np.testing.assert_allclose(softmax(found.logits(x)), reference.predict_proba(x), atol=1e-9)
+
+
+def test_estimated_shrinkage_predicts_nearly_as_scikit_learns() -> None:
+    """Its `auto` shrinks each class's covariance, here the pooled one: close, not equal."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    x, y = sample(240, 20)
+    reference = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(x, y)
+    rows = x + np.random.default_rng(0).standard_normal(x.shape)
+    agreement = (fit_lda(x, y, 3).logits(rows).argmax(axis=1) == reference.predict(rows)).mean()
+    assert agreement > 0.97
+
+
+def test_a_shrinkage_out_of_range_is_refused() -> None:
+    x, y = sample(30, 4)
+    with pytest.raises(ValueError, match="shrinkage"):
+        fit_lda(x, y, 3, shrinkage=1.5)
+
+
 def test_one_example_a_class_is_the_nearest_mean() -> None:
     x, y = sample(3, 6)
     rows = np.random.default_rng(1).standard_normal((50, 6))

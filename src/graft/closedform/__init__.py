@@ -4,26 +4,32 @@ Shapes: N rows, D features, C classes. Features are real matrices (N, D); target
 indices 0 ... C-1. A head that was fitted is a value with `.logits(features) -> (N, C)`.
 """
 
+from graft.closedform.hscore import h_score
 from graft.closedform.lda import fit_lda
 from graft.closedform.linear import LinearSolution, log_softmax, softmax
 from graft.closedform.logistic import fit_logistic
+from graft.closedform.logme import logme
 from graft.closedform.means import NearestMean, fit_nearest_mean
 from graft.closedform.neighbours import knn_leave_one_out, knn_probabilities
 from graft.closedform.probe import ProbeSolution, fit_probe
 from graft.closedform.ridge import RidgePath, fit_ridge
+from graft.closedform.statistics import Statistics
 
 __all__ = [
     "LinearSolution",
     "NearestMean",
     "ProbeSolution",
     "RidgePath",
+    "Statistics",
     "fit_lda",
     "fit_logistic",
     "fit_nearest_mean",
     "fit_probe",
     "fit_ridge",
+    "h_score",
     "knn_leave_one_out",
     "knn_probabilities",
     "log_softmax",
+    "logme",
     "softmax",
 ]

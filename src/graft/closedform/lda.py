@@ -14,7 +14,9 @@ from graft.closedform.linear import (
 from graft.types import FloatArray, IntArray
 
 
-def fit_lda(features: FloatArray, targets: IntArray, classes: int) -> LinearSolution:
+def fit_lda(
+    features: FloatArray, targets: IntArray, classes: int, *, shrinkage: float | None = None
+) -> LinearSolution:
     """Linear discriminant analysis, the pooled covariance shrunk after Ledoit and Wolf (2004).
 
     `W_c = S^-1 mu_c`, `b_c = log pi_c - mu_c' S^-1 mu_c / 2` with S the within-class covariance
@@ -26,10 +28,13 @@ def fit_lda(features: FloatArray, targets: IntArray, classes: int) -> LinearSolu
         features: (N, D).
         targets: (N,) class indices.
         classes: C. A class without examples is never predicted (see `fit_logistic`).
+        shrinkage: Share of the identity, 0 to 1; None estimates it.
 
     Raises:
-        ValueError: A target is out of range, or there are no rows.
+        ValueError: A target or the shrinkage is out of range, or there are no rows.
     """
+    if shrinkage is not None and not 0 <= shrinkage <= 1:
+        raise ValueError(f"shrinkage must lie in 0 ... 1, found {shrinkage}")
     counts = class_counts(targets, classes)
     present = np.flatnonzero(counts)
     centre = np.asarray(features.mean(axis=0, dtype=np.float64))
@@ -38,7 +43,8 @@ def fit_lda(features: FloatArray, targets: IntArray, classes: int) -> LinearSolu
     np.add.at(sums, targets, rows)
     means = sums[present] / counts[present, None]
     within = rows - means[np.searchsorted(present, targets)]
-    weight = _precision_times(means, within, fallback=float((rows**2).mean()) or 1.0)
+    fallback = float((rows**2).mean()) or 1.0
+    weight = _precision_times(means, within, fallback, shrinkage)
     bias = np.log(counts[present] / len(targets)) - (weight * means).sum(axis=1) / 2
     logits = rows @ (weight - weight.mean(axis=0)).T + bias - bias.mean()
     lowest = min(float(logits.min()), 0.0) - 1.0
@@ -60,7 +66,9 @@ def ledoit_wolf_shrinkage(rows: FloatArray, dimensions: int) -> float:
     return min(max(noise, 0.0), distance) / distance if distance > 0 else 0.0
 
 
-def _precision_times(means: Float64Array, within: Float64Array, fallback: float) -> Float64Array:
+def _precision_times(
+    means: Float64Array, within: Float64Array, fallback: float, shrinkage: float | None
+) -> Float64Array:
     """`S^-1 mu_c` for every class, (P, D), with S from the within-class residuals (N, D)."""
     count, dimensions = within.shape
     turned = principal_scores(within, np.zeros(dimensions), np.ones(dimensions))
@@ -68,7 +76,9 @@ def _precision_times(means: Float64Array, within: Float64Array, fallback: float)
     common = float(eigenvalues.sum()) / dimensions
     if common <= 1e-12 * fallback:
         return means / fallback
-    share = ledoit_wolf_shrinkage(turned.scores, dimensions)
+    share = shrinkage
+    if share is None:
+        share = ledoit_wolf_shrinkage(turned.scores, dimensions)
     floor = max(share, 1e-12) * common
     inside = means @ turned.axes
     product = (inside / ((1 - share) * eigenvalues + floor)) @ turned.axes.T
