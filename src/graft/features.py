@@ -13,6 +13,7 @@ from graft.bank import bank_folder
 from graft.bank.feed import Feed
 from graft.bank.pixels import Pixels
 from graft.data import Examples, read
+from graft.data.targets import shown_labels
 from graft.device import pick_device
 from graft.errors import DataError, OutputError
 from graft.heads.build import build_head
@@ -154,7 +155,7 @@ def _read(data: object, columns: dict[str, str | None]) -> Examples:
 
 
 def _table(examples: Examples, features: FloatArray, faults: dict[int, str]) -> FeatureTable:
-    labels = [examples.labels[target] if target >= 0 else None for target in examples.targets]
+    labels = shown_labels(examples.tasks, examples.targets)
     return FeatureTable(
         tuple(picture.name for picture in examples.pictures),
         tuple(labels),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,85 @@ FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
 ByteArray = npt.NDArray[np.uint8]
 Json = dict[str, Any]
+
+Kind = Literal["classification", "multi-label", "regression"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one label column asks of a model.
+
+    Attributes:
+        kind: `classification` (one class a row), `multi-label` (any number of labels a row) or
+            `regression` (a number).
+        labels: Names of the classes or labels, in the order of the outputs; none for a number.
+        column: Where they come from; None where the data have no columns.
+    """
+
+    kind: Kind = "classification"
+    labels: tuple[str, ...] = ()
+    column: str | None = None
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs of the network belong to it."""
+        return 1 if self.kind == "regression" else len(self.labels)
+
+    @property
+    def width(self) -> int:
+        """How many columns of the targets belong to it."""
+        return len(self.labels) if self.kind == "multi-label" else 1
+
+    @property
+    def name(self) -> str:
+        """What the result calls it.
+
+        >>> Task("regression", column="age").name, Task("regression").name
+        ('age', 'value')
+        """
+        return self.column or ("value" if self.kind == "regression" else "label")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for every output."""
+        return (self.name,) if self.kind == "regression" else self.labels
+
+    def to_dict(self) -> Json:
+        """The fields as JSON values."""
+        return {"kind": self.kind, "labels": [*self.labels], "column": self.column}
+
+    @classmethod
+    def from_dict(cls, fields: Json) -> Task:
+        """The inverse of `to_dict`."""
+        return cls(fields["kind"], tuple(fields["labels"]), fields["column"])
+
+
+def output_names(tasks: Sequence[Task]) -> tuple[str, ...]:
+    """A name for every output of a network for these tasks.
+
+    >>> output_names([Task("multi-label", ("a", "b"))])
+    ('a', 'b')
+    >>> output_names([Task("multi-label", ("a", "b"), "tags"), Task("regression", (), "age")])
+    ('tags: a', 'tags: b', 'age')
+    """
+    if len(tasks) == 1:
+        return tasks[0].names
+    return tuple(
+        name if task.kind == "regression" else f"{task.name}: {name}"
+        for task in tasks
+        for name in task.names
+    )
+
+
+def slices(widths: Iterable[int]) -> list[slice]:
+    """Consecutive slices of these widths.
+
+    >>> slices([2, 1])
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
+    ends = [0, *accumulate(widths)]
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +144,8 @@ class Batch:
 
     Attributes:
         inputs: (B, ...) what the suffix eats.
-        targets: (B,) class indices.
+        targets: (B,) class indices; for other tasks than one column of classes (B, W), NaN where
+            a label is missing.
     """
 
     inputs: Tensor

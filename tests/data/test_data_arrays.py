@@ -8,6 +8,7 @@ import pytest
 
 from graft.data.read import read
 from graft.errors import DataError
+from graft.types import Task
 
 X = np.random.default_rng(0).integers(0, 256, (6, 5, 4, 3), dtype=np.uint8)
 Y = np.array([10, 9, 10, 9, 10, 9])
@@ -76,7 +77,7 @@ def test_without_labels_y_is_not_needed(tmp_path: Path) -> None:
         ({"x": X.astype(np.int64), "y": Y}, "int64"),
         ({"x": X.reshape(6, -1), "y": Y}, r"shape \(6, 60\)"),
         ({"x": np.zeros((6, 3, 8, 8), np.uint8), "y": Y}, "channels first"),
-        ({"x": X, "y": Y + 0.5}, "graft classifies"),
+        ({"x": X, "y": np.array([[0, 2]] * 6)}, "other values than 0 and 1"),
         ({"x": X, "y": Y, "labels": ["a", "b"]}, "labels has 2 names"),
         ({"x": X, "y": np.array([object()] * 6)}, "object arrays"),
         ({"x": X, "y": Y * 0}, "holds 1 class"),
@@ -91,3 +92,30 @@ def test_floats_are_told_how_to_become_bytes(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read(save(tmp_path, x=X / 255, y=Y))
     assert "(x * 255).round().astype('uint8')" in caught.value.next
+
+
+def test_rows_of_zeros_and_ones_are_labels_and_fractions_a_quantity(tmp_path: Path) -> None:
+    marks = np.array([[1, 0], [1, 1], [0, 0], [0, 1], [1, 0], [0, 1]])
+    several = read(save(tmp_path, x=X, y=marks, labels=["red", "big"]))
+    assert several.tasks == (Task("multi-label", ("big", "red")),)
+    assert several.targets[:, [1, 0]].tolist() == marks.tolist()
+    quantity = read(save(tmp_path, x=X, y=Y + 0.25))
+    assert quantity.tasks == (Task("regression"),)
+    assert quantity.targets[:, 0].tolist() == (Y + 0.25).tolist()
+
+
+def test_label_arrays_can_be_named_and_follow_the_part(tmp_path: Path) -> None:
+    path = save(
+        tmp_path,
+        x=X,
+        age=Y + 0.5,
+        breed=["a", "b", "a", "b", "a", "b"],
+        x_test=X[:2],
+        age_test=[1.5, 2.5],
+        breed_test=["a", "b"],
+    )
+    found = read(path, labels=["breed", "age"])
+    assert [task.name for task in found.tasks] == ["breed", "age"]
+    assert found.targets[6:].tolist() == [[0, 1.5], [1, 2.5]]
+    with pytest.raises(DataError, match="not colour"):
+        read(path, labels=["breed", "colour"])

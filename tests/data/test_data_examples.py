@@ -11,6 +11,7 @@ from graft.data.examples import Examples, Row, assemble
 from graft.data.pictures import ArrayPicture, FilePicture
 from graft.data.read import read
 from graft.errors import DataError
+from graft.types import Task
 
 MakeFolder = Callable[[Mapping[str, int]], Path]
 
@@ -116,7 +117,7 @@ def test_the_fingerprint_ignores_names_and_heeds_everything_else(make_folder: Ma
     assert after.fingerprint() == before
     changed = [
         replace(after, targets=after.targets[::-1].copy()),
-        replace(after, labels=("a", "c")),
+        replace(after, tasks=(Task(labels=("a", "c")),)),
         replace(after, parts=("train",) * 6),
         replace(after, groups=np.arange(6)),
         after.take(np.arange(6)[::-1].copy()),
@@ -143,4 +144,4 @@ def test_pictures_without_bytes_have_no_digest_and_a_fingerprint_all_the_same() 
 
 def test_examples_do_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
-        examples().labels = ()  # type: ignore[misc]
+        examples().tasks = ()  # type: ignore[misc]

@@ -39,7 +39,7 @@ def test_booleans_and_numpy_integers_are_classes() -> None:
 
 @pytest.mark.parametrize("values", [[0.5, 1.0], ["0.37", "1.2"], [1, 2.5]])
 def test_fractions_are_refused_as_a_quantity(values: list[object]) -> None:
-    with pytest.raises(DataError, match="graft classifies") as caught:
+    with pytest.raises(DataError, match="classes are asked for") as caught:
         label_texts(values, "price")
     assert "price" in caught.value.found
     assert "ranges" in caught.value.next

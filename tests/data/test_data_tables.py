@@ -158,11 +158,15 @@ def test_a_misspelt_part_is_refused(tmp_path: Path, rows: Rows) -> None:
         read(write_csv(tmp_path / "t.csv", declared))
 
 
-def test_a_quantity_is_refused(tmp_path: Path, rows: Rows) -> None:
+def test_a_quantity_is_regression_and_refused_as_classes(tmp_path: Path, rows: Rows) -> None:
     priced = [{**row, "label": n + 0.5} for n, row in enumerate(rows)]
     for name in ("t.csv", "t.parquet", "t.jsonl"):
-        with pytest.raises(DataError, match="graft classifies"):
-            read(WRITERS[name](tmp_path / name, priced))
+        path = WRITERS[name](tmp_path / name, priced)
+        found = read(path)
+        assert [task.kind for task in found.tasks] == ["regression"]
+        assert found.targets.ravel().tolist() == [n + 0.5 for n in range(6)]
+        with pytest.raises(DataError, match="classes are asked for"):
+            read(path, task="classification")
 
 
 def test_a_table_none_of_whose_files_exist_is_one_mistake(tmp_path: Path, rows: Rows) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from graft.data.examples import Examples, Row, assemble
-from graft.data.labels import label_texts
+from graft.data.label_columns import RowLabel, read_label_columns
 from graft.data.parts import TEST, TRAIN, UNDECLARED, VALIDATION
 from graft.data.pictures import ArrayPicture
 from graft.errors import DataError
+from graft.types import Task
 
 Array = npt.NDArray[Any]
 
@@ -33,13 +35,23 @@ _ALLOWED = (
 )
 
 
-def read_arrays(path: Path, shown: str, *, labelled: bool = True) -> Examples:
+def read_arrays(
+    path: Path,
+    shown: str,
+    *,
+    labelled: bool = True,
+    columns: Sequence[str] = (),
+    task: str | None = None,
+) -> Examples:
     """Reads a `.npz` archive without unpickling anything.
 
     Args:
         path: The archive.
         shown: The path as the user named it.
         labelled: Whether labels are wanted.
+        columns: Arrays of labels, instead of `y`; those of a part end like its pictures (`age`
+            beside `x`, `age_test` beside `x_test`).
+        task: See `graft.data.kinds.kinds_named`.
 
     Raises:
         DataError: An array is missing, or has the wrong shape, length or type.
@@ -52,17 +64,22 @@ def read_arrays(path: Path, shown: str, *, labelled: bool = True) -> Examples:
             allowed=_ALLOWED,
             next="save it with numpy.savez(file, x=pictures, y=labels)",
         )
-    names = _names(arrays) if labelled else None
-    rows: list[Row] = []
-    for x, y, part in found:
-        pictures = _pictures(arrays[x], x, shown)
-        labels = _labels(arrays, x, y, names, shown) if labelled else [None] * len(pictures)
-        declared = part if len(found) > 1 else UNDECLARED
-        rows += [
-            Row(ArrayPicture(pixels, f"{x}[{number}]"), label, declared)
-            for number, (pixels, label) in enumerate(zip(pictures, labels, strict=True))
-        ]
-    return assemble(shown, rows, labels=names, labelled=labelled)
+    pictures = [_pictures(arrays[x], x, shown) for x, _, _ in found]
+    tasks: tuple[Task, ...] = (Task(),)
+    labels: list[RowLabel] = [None] * sum(map(len, pictures))
+    if labelled:
+        tasks, labels = _labels(arrays, [(x, y) for x, y, _ in found], columns, task, shown)
+    labelled_rows = iter(labels)
+    rows = [
+        Row(
+            ArrayPicture(pixels, f"{x}[{number}]"),
+            next(labelled_rows),
+            part if len(found) > 1 else UNDECLARED,
+        )
+        for (x, _, part), block in zip(found, pictures, strict=True)
+        for number, pixels in enumerate(block)
+    ]
+    return assemble(shown, rows, tasks=tasks, labelled=labelled)
 
 
 def _load(path: Path, shown: str) -> dict[str, Array]:
@@ -103,20 +120,68 @@ def _pictures(x: Array, name: str, shown: str) -> Array:
 
 
 def _labels(
+    arrays: Mapping[str, Array],
+    pairs: Sequence[tuple[str, str]],
+    columns: Sequence[str],
+    task: str | None,
+    shown: str,
+) -> tuple[tuple[Task, ...], list[RowLabel]]:
+    """The tasks, and the label of every row of every part.
+
+    Args:
+        arrays: The archive.
+        pairs: Names of pictures and labels, a pair a part.
+        columns: Label arrays that the user named.
+        task: The kinds that the user named.
+        shown: The path, for messages.
+    """
+    names = _names(arrays)
+    cells: dict[str, list[object]] = {}
+    for column in columns or ["y"]:
+        cells[column] = []
+        for x, y in pairs:
+            name = column + x.removeprefix("x") if columns else y
+            cells[column] += _cells(arrays, x, name, names, shown)
+    tasks, rows = read_label_columns(cells, {}, task)
+    if len(tasks) == 1:
+        tasks = (replace(tasks[0], column=columns[0] if columns else None),)
+    if not columns and names is not None and tasks[0].kind == "classification":
+        rows = [_named(row, names, shown) for row in rows]
+        tasks = (Task(labels=names),)
+    return tasks, rows
+
+
+def _cells(
     arrays: Mapping[str, Array], x: str, y: str, names: tuple[str, ...] | None, shown: str
-) -> list[str | None]:
+) -> list[object]:
+    """A cell for every picture; of 0 and 1 side by side, the names of the ones."""
     if y not in arrays:
-        raise DataError(f"{shown} holds {x} but not {y}", allowed=_ALLOWED)
+        raise DataError(
+            f"{shown} holds {x} but not {y}", allowed=f"{_ALLOWED}; found: {', '.join(arrays)}"
+        )
     values = arrays[y]
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    if values.shape != (len(arrays[x]),):
+    if values.ndim == 0 or len(values) != len(arrays[x]) or values.ndim > 2:
         raise DataError(
             f"{x} in {shown} has {len(arrays[x])} rows, and {y} the shape {values.shape}",
-            allowed="one label per picture",
+            allowed="one label per picture, or a row of 0 and 1",
         )
-    texts = label_texts(values.tolist(), y)
-    return texts if names is None else [_named(text, names, y, shown) for text in texts]
+    if values.ndim == 1:
+        return [*values.tolist()]
+    marks = values.astype(np.float64) if values.dtype.kind in "biuf" else np.full(1, 2.0)
+    if not np.isin(marks[~np.isnan(marks)], (0, 1)).all():
+        raise DataError(
+            f"{y} in {shown} has the shape {values.shape}, and holds other values than 0 and 1",
+            allowed="one label per picture, or a row of 0 and 1 with one column per label",
+        )
+    labels = names or tuple(str(number) for number in range(values.shape[1]))
+    if len(labels) != values.shape[1]:
+        raise DataError(f"{y} in {shown} has {values.shape[1]} columns, labels {len(labels)} names")
+    return [
+        None if np.isnan(row).any() else [labels[number] for number in np.flatnonzero(row)]
+        for row in marks
+    ]
 
 
 def _names(arrays: Mapping[str, Array]) -> tuple[str, ...] | None:
@@ -124,19 +189,21 @@ def _names(arrays: Mapping[str, Array]) -> tuple[str, ...] | None:
     if "labels" not in arrays:
         return None
     targets = next((arrays[y] for _, y, _ in _KEYS if y in arrays), None)
-    if targets is None or targets.dtype.kind not in "iub":
+    if targets is None or targets.dtype.kind not in "iubf":
         return None
     return tuple(str(name) for name in arrays["labels"].tolist())
 
 
-def _named(text: str | None, names: tuple[str, ...], y: str, shown: str) -> str | None:
+def _named(text: RowLabel, names: tuple[str, ...], shown: str) -> str | None:
     """The name behind a class number; -1 is the usual sign for a missing label."""
-    number = {"false": 0, "true": 1}.get(text) if text in ("false", "true") else int(text or -1)
+    number = {"false": 0, "true": 1}.get(str(text))
+    if number is None:
+        number = -1 if text is None else int(str(text))
     if number == -1:
         return None
-    if number is None or not 0 <= number < len(names):
+    if not 0 <= number < len(names):
         raise DataError(
-            f"{y} in {shown} holds {text}, and labels has {len(names)} names",
+            f"y in {shown} holds {text}, and labels has {len(names)} names",
             allowed=f"0 to {len(names) - 1}",
         )
     return names[number]

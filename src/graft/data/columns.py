@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from graft.data.examples import Examples, Row, SetAside, assemble
-from graft.data.labels import label_texts
+from graft.data.label_columns import RowLabel, read_label_columns
 from graft.data.parts import SPELLINGS, UNDECLARED, part_named
 from graft.data.pictures import ArrayPicture, BytesPicture, FilePicture, ImagePicture, Picture
 from graft.errors import DataError
+from graft.types import Task, slices
 
 _INPUTS = ("path", "file", "filename", "image", "img", "picture", "image_path", "file_name")
 _LABELS = ("label", "labels", "class", "target", "category", "y")
@@ -52,22 +54,24 @@ class Wanted:
         label: Class names.
         group: What must stay on one side of a split.
         labelled: Whether labels are wanted at all.
+        labels: Several label columns, instead of `label`.
+        task: The kinds of task, as `graft.data.kinds.kinds_named` takes them.
     """
 
     input: str | None = None
     label: str | None = None
     group: str | None = None
     labelled: bool = True
+    labels: tuple[str, ...] = ()
+    task: str | None = None
 
 
 @dataclass(frozen=True)
 class _Cells:
-    """The rows of one table, with the names its labels may have where it declares them."""
+    """The rows of one table, and what it left out."""
 
     rows: list[Row]
     left_out: list[SetAside]
-    label_column: str | None
-    class_names: tuple[str, ...] | None
 
 
 def read_columns(tables: Sequence[Columns], wanted: Wanted) -> Examples:
@@ -76,7 +80,9 @@ def read_columns(tables: Sequence[Columns], wanted: Wanted) -> Examples:
     Raises:
         DataError: A column is missing, or its cells are not what it should hold.
     """
-    read = [_read_one(table, wanted) for table in tables]
+    tasks, labels = _labels(tables, wanted)
+    columns = ", ".join(f"'{task.name}'" for task in tasks)
+    read = [_read_one(t, wanted, part, columns) for t, part in zip(tables, labels, strict=True)]
     source = tables[0].source
     rows = [row for cells in read for row in cells.rows]
     left_out = [entry for cells in read for entry in cells.left_out]
@@ -89,21 +95,34 @@ def read_columns(tables: Sequence[Columns], wanted: Wanted) -> Examples:
     return assemble(
         source,
         rows,
-        labels=read[0].class_names,
+        tasks=tasks or None,
         labelled=wanted.labelled,
         set_aside=left_out,
-        label_column=read[0].label_column,
     )
 
 
-def _read_one(table: Columns, wanted: Wanted) -> _Cells:
+def _labels(
+    tables: Sequence[Columns], wanted: Wanted
+) -> tuple[tuple[Task, ...], list[list[RowLabel]]]:
+    """The tasks, and the labels of each table's rows."""
+    if not wanted.labelled:
+        return (), [[None] * len(table) for table in tables]
+    named = wanted.labels or (_column(tables[0], "label", wanted.label, _LABELS),)
+    if len(set(named)) < len(named):
+        raise DataError(
+            f"A label column is named twice: {', '.join(named)}", allowed="each column once"
+        )
+    chosen = [[table.cells[_column(table, "label", n, ())] for table in tables] for n in named]
+    cells = {name: [*chain(*parts)] for name, parts in zip(named, chosen, strict=True)}
+    tasks, labels = read_label_columns(cells, tables[0].class_names, wanted.task)
+    return tasks, [labels[place] for place in slices(map(len, tables))]
+
+
+def _read_one(
+    table: Columns, wanted: Wanted, labels: Sequence[RowLabel], label_columns: str
+) -> _Cells:
     input_column = _column(table, "input", wanted.input, _INPUTS)
     names = _row_names(table, table.cells[input_column])
-    label_column = None
-    labels: list[str | None] = [None] * len(table)
-    if wanted.labelled:
-        label_column = _column(table, "label", wanted.label, _LABELS)
-        labels = _labels(table, label_column)
     groups = _groups(table, wanted.group)
     parts = _parts(table)
     rows, left_out = [], []
@@ -111,12 +130,11 @@ def _read_one(table: Columns, wanted: Wanted) -> _Cells:
         if cell is None or cell == "":
             left_out.append(SetAside(names[number], f"no picture in column '{input_column}'"))
         elif wanted.labelled and labels[number] is None:
-            left_out.append(SetAside(names[number], f"no label in column '{label_column}'"))
+            left_out.append(SetAside(names[number], f"no label in column {label_columns}"))
         else:
             picture = _picture(cell, names[number], table.base, input_column)
             rows.append(Row(picture, labels[number], parts[number], groups[number]))
-    known = table.class_names.get(label_column) if label_column else None
-    return _Cells(rows, left_out, label_column, known)
+    return _Cells(rows, left_out)
 
 
 def _column(table: Columns, role: str, named: str | None, usual: Sequence[str]) -> str:
@@ -152,24 +170,6 @@ def _row_names(table: Columns, cells: Sequence[object]) -> list[str]:
 def _path_in(cell: object) -> str | None:
     path = cell.get("path") if isinstance(cell, dict) else cell
     return path if isinstance(path, str) and path else None
-
-
-def _labels(table: Columns, column: str) -> list[str | None]:
-    texts = label_texts(table.cells[column], column)
-    names = table.class_names.get(column)
-    return texts if names is None else [_class_name(text, names, column) for text in texts]
-
-
-def _class_name(text: str | None, names: tuple[str, ...], column: str) -> str | None:
-    """The name behind a class number; -1 is the usual sign for a hidden label."""
-    if text is None or text == "-1":
-        return None
-    if text.isdecimal() and int(text) < len(names):
-        return names[int(text)]
-    raise DataError(
-        f"Column '{column}' holds class number {text}, and declares {len(names)} class names",
-        allowed=f"0 to {len(names) - 1}",
-    )
 
 
 def _groups(table: Columns, column: str | None) -> list[str | None]:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from graft.data.kinds import Label
+from graft.data.label_columns import RowLabel
 from graft.data.labels import index_of
 from graft.data.parts import TEST, UNDECLARED
 from graft.data.pictures import Picture
+from graft.data.targets import (
+    Targets,
+    encode,
+    is_plain,
+    known_labels,
+    pack,
+    recode,
+    support,
+    unpack,
+)
 from graft.errors import DataError
-from graft.types import IntArray
-
-NO_LABEL = -1
+from graft.types import IntArray, Task, output_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +46,14 @@ class Row:
 
     Attributes:
         picture: The picture.
-        label: The class name; None where it is missing.
+        label: The class name, the set of labels or the number, None where it is missing; with
+            several label columns a tuple of these.
         part: `train`, `validation`, `test` or '' where none is declared.
         group: What must stay on one side of a split; None where there is none.
     """
 
     picture: Picture
-    label: str | None
+    label: RowLabel
     part: str = UNDECLARED
     group: str | None = None
 
@@ -55,25 +65,34 @@ class Examples:
     Attributes:
         source: Where they come from, as the user named it.
         pictures: The N pictures.
-        labels: The C class names, in the order of the model's outputs.
-        targets: (N,) index into `labels`; -1 means no label.
+        tasks: What each label column asks for, with its labels.
+        targets: (N,) index into `labels`, -1 for no label; for other tasks than one column of
+            classes (N, W) as `graft.data.targets` says.
         groups: (N,) group numbers, or None where no group column was named.
         parts: Per row `train`, `validation`, `test`, or '' where none is declared.
         set_aside: Inputs left out so far.
-        label_column: The column that the labels came from, if there is one.
     """
 
     source: str
     pictures: tuple[Picture, ...]
-    labels: tuple[str, ...]
-    targets: IntArray
+    tasks: tuple[Task, ...]
+    targets: Targets
     groups: IntArray | None
     parts: tuple[str, ...]
     set_aside: tuple[SetAside, ...] = ()
-    label_column: str | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A name for every output of a model; of classes their names."""
+        return output_names(self.tasks)
+
+    @property
+    def label_column(self) -> str | None:
+        """The column that the first task's labels came from, if there is one."""
+        return self.tasks[0].column
 
     def take(self, rows: IntArray) -> Examples:
         """The rows asked for, in the order asked for; labels and their order stay.
@@ -111,32 +130,51 @@ class Examples:
         Raises:
             DataError: A row bears a label that is not among them.
         """
-        present = set(self.class_counts())
-        unknown = index_of(name for name in present if name not in labels)
-        if unknown:
-            raise DataError(
-                f"{self.source} holds labels that are not known: {_listed(unknown)}",
-                allowed=_listed(labels),
-                next="rename or remove them, or train a model with these classes",
-            )
-        position = {name: number for number, name in enumerate(labels)}
-        new = np.array([position.get(name, NO_LABEL) for name in self.labels] + [NO_LABEL])
-        return replace(self, labels=tuple(labels), targets=new[self.targets].astype(np.int64))
+        return self.with_tasks((replace(self.tasks[0], labels=tuple(labels)),))
+
+    def with_tasks(self, tasks: tuple[Task, ...]) -> Examples:
+        """The same rows with their targets counted in other lists of labels.
+
+        Args:
+            tasks: A trained model's tasks, as many and of the same kinds.
+
+        Raises:
+            DataError: A row bears a label that is not among them, or the kinds differ.
+        """
+        columns = unpack(self.tasks, self.targets)
+        moved = [
+            recode(old, new, column, self.source)
+            for old, new, column in zip(self.tasks, tasks, columns, strict=True)
+        ]
+        return replace(self, tasks=tasks, targets=pack(tasks, moved))
 
     def without_empty_classes(self) -> Examples:
         """Drops the names of classes that have no row left; the order of the others stays."""
-        counts = self.class_counts()
-        return self.with_labels(tuple(name for name in self.labels if name in counts))
+        kept = [
+            replace(task, labels=tuple(n for n, c in zip(task.labels, counts, strict=True) if c))
+            if task.labels
+            else task
+            for task, counts in zip(self.tasks, self._support(self.targets), strict=True)
+        ]
+        return self.with_tasks(tuple(kept))
 
     def class_counts(self, rows: IntArray | None = None) -> dict[str, int]:
-        """How many rows each class has, in the labels' order; classes without rows are absent.
+        """How many rows bear each label, in the labels' order; those that none bears are absent.
 
         Args:
             rows: Count only these; all when None.
         """
-        targets = self.targets if rows is None else self.targets[rows]
-        counts = Counter(targets.tolist())
-        return {name: counts[c] for c, name in enumerate(self.labels) if counts[c]}
+        found = self._support(self.targets if rows is None else self.targets[rows])
+        counts = [
+            count
+            for task, column in zip(self.tasks, found, strict=True)
+            for count in ([0] if task.kind == "regression" else column.tolist())
+        ]
+        return {name: count for name, count in zip(self.labels, counts, strict=True) if count}
+
+    def _support(self, targets: Targets) -> list[IntArray]:
+        columns = unpack(self.tasks, targets)
+        return [support(task, column) for task, column in zip(self.tasks, columns, strict=True)]
 
     def digests(self) -> tuple[bytes | None, ...]:
         """The digest of each picture; None where its bytes cannot be read."""
@@ -148,7 +186,9 @@ class Examples:
         Two data sets with equal fingerprints give equal runs. Pictures whose bytes cannot be
         read count as 32 zero bytes.
         """
-        digest = hashlib.sha256(repr(self.labels).encode())
+        plain = is_plain(self.tasks)
+        named = repr(self.labels if plain else [task.to_dict() for task in self.tasks])
+        digest = hashlib.sha256(named.encode())
         groups = np.zeros(len(self), np.int64) if self.groups is None else self.groups
         for content, target, group, part in zip(
             self.digests(), self.targets.tolist(), groups.tolist(), self.parts, strict=True
@@ -163,40 +203,54 @@ def assemble(
     rows: Iterable[Row],
     *,
     labels: Sequence[str] | None = None,
+    tasks: Sequence[Task] | None = None,
     labelled: bool = True,
     set_aside: Iterable[SetAside] = (),
-    label_column: str | None = None,
 ) -> Examples:
-    """Builds `Examples` from rows; rows without a label are set aside where labels are wanted.
+    """Builds `Examples` from rows; rows without any label are set aside where labels are wanted.
 
     Args:
         source: Where the rows come from.
         rows: In the data's order.
         labels: The class names in their order, where the source declares one; else they are
             sorted naturally. Names that no row bears are dropped.
+        tasks: What each label column asks for, with the labels that the source declares; None
+            stands for one class per row.
         labelled: Whether labels are wanted.
         set_aside: Inputs that the source left out already.
-        label_column: The column that the labels came from.
     """
     rows = list(rows)
+    asked = (Task(labels=tuple(labels or ())),) if tasks is None else tuple(tasks)
     left_out = [*set_aside]
     if labelled:
-        left_out += [SetAside(row.picture.name, "no label") for row in rows if row.label is None]
-        rows = [row for row in rows if row.label is not None]
-    present = {row.label for row in rows if row.label is not None}
-    names = index_of(present) if labels is None else tuple(n for n in labels if n in present)
-    position = {name: number for number, name in enumerate(names)}
-    targets = [NO_LABEL if row.label is None else position[row.label] for row in rows]
+        bare = [not any(cell is not None for cell in _cells(row, asked)) for row in rows]
+        left_out += [
+            SetAside(row.picture.name, "no label")
+            for row, empty in zip(rows, bare, strict=True)
+            if empty
+        ]
+        rows = [row for row, empty in zip(rows, bare, strict=True) if not empty]
+    cells = [[_cells(row, asked)[number] for row in rows] for number in range(len(asked))]
+    found = tuple(
+        replace(task, labels=known_labels(task, column))
+        for task, column in zip(asked, cells, strict=True)
+    )
     return Examples(
         source=source,
         pictures=tuple(row.picture for row in rows),
-        labels=names,
-        targets=np.array(targets, dtype=np.int64),
+        tasks=found,
+        targets=encode(found, cells),
         groups=_group_numbers([row.group for row in rows]),
         parts=tuple(row.part for row in rows),
         set_aside=tuple(left_out),
-        label_column=label_column,
     )
+
+
+def _cells(row: Row, tasks: Sequence[Task]) -> tuple[Label | None, ...]:
+    """The row's label for each task."""
+    if isinstance(row.label, tuple):
+        return row.label
+    return (row.label,) if row.label is not None else (None,) * len(tasks)
 
 
 def join_test(examples: Examples, test: Examples) -> Examples:
@@ -211,7 +265,7 @@ def join_test(examples: Examples, test: Examples) -> Examples:
             allowed="one test part",
             next="leave --test away, or remove the test part from the data",
         )
-    test = test.with_labels(examples.labels)
+    test = test.with_tasks(examples.tasks)
     return replace(
         examples,
         pictures=examples.pictures + test.pictures,
@@ -248,8 +302,3 @@ def _digest(picture: Picture) -> bytes | None:
         return picture.digest()
     except DataError:
         return None  # decoding the picture reports the reason
-
-
-def _listed(names: Sequence[str], most: int = 20) -> str:
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown}, and {len(names) - most} more"

@@ -29,6 +29,16 @@ def natural_key(name: str) -> NaturalKey:
     return (1, 0, ordered, name)
 
 
+def is_integer(text: str) -> bool:
+    """Whether a text is a whole number in digits."""
+    return _INTEGER.fullmatch(text) is not None
+
+
+def is_fraction(text: str) -> bool:
+    """Whether a text is a number with a decimal point."""
+    return _DECIMAL.fullmatch(text) is not None
+
+
 def label_texts(values: Sequence[object], column: str) -> list[str | None]:
     """Turns a label column into class names; None where a label is missing.
 
@@ -75,16 +85,17 @@ def _text(value: object, column: str) -> str | None:
     raise DataError(
         f"Column '{column}' holds a {type(value).__name__}, not a label: {value!r:.80}",
         allowed="one label per row: text, an integer or a boolean",
-        next="keep one label per row, or name another column with --label",
+        next="keep one label per row, say --task multi-label for lists, or name another column "
+        "with --label",
     )
 
 
 def _quantity(column: str, value: str) -> DataError:
     return DataError(
-        f"Column '{column}' holds fractions such as {value}: a quantity, and graft classifies",
+        f"Column '{column}' holds fractions such as {value}: a quantity, and classes are asked for",
         allowed="class names, integers or booleans",
-        next="cut the quantity into named ranges ('low', 'high'), write fractions that are names "
-        "with a letter ('v1.5'), or name another column with --label",
+        next="say --task regression, cut the quantity into named ranges ('low', 'high'), write "
+        "fractions that are names with a letter ('v1.5'), or name another column with --label",
     )
 
 

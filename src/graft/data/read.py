@@ -25,6 +25,7 @@ from graft.data.pictures import (
     Picture,
 )
 from graft.data.tables import TABLES, read_table
+from graft.data.targets import is_labelled, unpack
 from graft.errors import DataError
 
 _ARRAYS = ".npz"
@@ -43,6 +44,8 @@ def read(
     test: object = None,
     labelled: bool = True,
     min_classes: int = 2,
+    labels: Sequence[str] = (),
+    task: str | None = None,
 ) -> Examples:
     """Reads a labelled set of pictures, whatever it is stored as.
 
@@ -57,24 +60,44 @@ def read(
         labelled: False reads pictures alone.
         min_classes: With fewer classes the data cannot be learned from; 1 for data that a
             trained model is only tried on.
+        labels: Several label columns, one task each, instead of `label`.
+        task: The kind of task, or one per label column with commas between them; found when None.
 
     Raises:
         DataError: The source does not exist or is not what is allowed.
         NetworkError: A download failed.
     """
-    wanted = Wanted(input, label, group, labelled)
+    wanted = Wanted(input, label, group, labelled, tuple(labels), task)
     examples = _read_one(source, wanted)
-    if labelled and len(examples.labels) < min_classes:
-        raise DataError(
-            f"{examples.source} holds {len(examples.labels)} class: "
-            f"{', '.join(examples.labels) or 'no labelled rows'}",
-            allowed=f"at least {min_classes} classes",
-            next="add pictures of another class, such as 'other'",
-        )
+    if labelled:
+        _check_variety(examples, min_classes)
     if test is None:
         return examples
     folder = isinstance(test, (str, Path)) and Path(test).expanduser().is_dir()
     return join_test(examples, _read_one(test, Wanted(labelled=labelled) if folder else wanted))
+
+
+def _check_variety(examples: Examples, fewest: int) -> None:
+    """Refuse label columns that say the same of every row."""
+    several = len(examples.tasks) > 1
+    columns = unpack(examples.tasks, examples.targets)
+    for task, column in zip(examples.tasks, columns, strict=True):
+        where = f", column '{task.name}'," if several else ""
+        if task.kind == "classification" and len(task.labels) < fewest:
+            raise DataError(
+                f"{examples.source}{where} holds {len(task.labels)} class: "
+                f"{', '.join(task.labels) or 'no labelled rows'}",
+                allowed=f"at least {fewest} classes",
+                next="add pictures of another class, such as 'other'",
+            )
+        known = column[is_labelled(task, column)]
+        if task.kind != "classification" and fewest > 1 and len(np.unique(known, axis=0)) < 2:
+            shown = f"{known[0]:g}" if task.kind == "regression" else "the same labels"
+            raise DataError(
+                f"Column '{task.name}' of {examples.source} holds {shown} in every row",
+                allowed="labels that differ from row to row",
+                next="name another column with --label",
+            )
 
 
 def read_inputs(sources: Sequence[object]) -> tuple[Picture, ...]:
@@ -118,9 +141,16 @@ def _with_set_aside(examples: Examples, left_out: list[SetAside]) -> Examples:
 
 
 def _read_folder(path: Path, shown: str, wanted: Wanted) -> Examples:
+    if wanted.task not in (None, "classification"):
+        raise DataError(
+            f"{shown} is a folder, which says one class per picture, and the task is {wanted.task}",
+            allowed="classification; other tasks take a table with a label column",
+            next="give a CSV, JSON lines or Parquet table that names the pictures",
+        )
     if is_cifar(path):
         return read_cifar(path, shown, label=wanted.label)
     given = {"input": wanted.input, "label": wanted.label, "group": wanted.group}
+    given["labels"] = ",".join(wanted.labels) or None
     named = [role for role, column in given.items() if column is not None]
     if named:
         raise DataError(
@@ -136,7 +166,10 @@ def _read_file(path: Path, wanted: Wanted) -> Examples:
     if extension in TABLES:
         return read_columns([read_table(path, str(path))], wanted)
     if extension == _ARRAYS:
-        return read_arrays(path, str(path), labelled=wanted.labelled)
+        named = wanted.labels or ((wanted.label,) if wanted.label else ())
+        return read_arrays(
+            path, str(path), labelled=wanted.labelled, columns=named, task=wanted.task
+        )
     raise DataError(
         f"{path} is a file of an unknown kind ('{path.suffix}')", allowed=_KINDS, next=_advice(path)
     )

@@ -7,9 +7,11 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from graft.data.examples import NO_LABEL, Examples
+from graft.data.examples import Examples
 from graft.data.parts import TEST, VALIDATION
+from graft.data.targets import is_labelled, is_plain, strata, unpack
 from graft.data.units import units_of
 from graft.errors import DataError
 from graft.types import IntArray
@@ -40,6 +42,7 @@ def split(examples: Examples, *, validation: float = 0.2, test: float = 0.2, see
     `validation` of what then remains becomes the validation part. Both are stratified: every
     class gives its share, at least one example as long as one remains for training. So a class
     of one example is in train alone, one of two in train and test, one of three everywhere.
+    Labels of several a row, and tenths of a quantity, are treated like classes.
     Groups, and pictures that are equal byte by byte, stay on one side; with large groups the
     shares are met only roughly.
 
@@ -63,12 +66,13 @@ def split(examples: Examples, *, validation: float = 0.2, test: float = 0.2, see
         keys: list[Sequence[Hashable | None]] = [examples.digests()]
         if examples.groups is not None:
             keys.append(examples.groups.tolist())
+        members = strata(examples.tasks, examples.targets)
         random = np.random.default_rng(seed)
         if not len(tested) and test:
-            tested, train = _carve(examples.targets, units_of(train, keys), test, random)
+            tested, train = _carve(members, units_of(train, keys), test, random)
             _check_test(examples, tested)
         if not len(validated) and validation:
-            validated, train = _carve(examples.targets, units_of(train, keys), validation, random)
+            validated, train = _carve(members, units_of(train, keys), validation, random)
     return Split(train.astype(np.int64), validated.astype(np.int64), tested.astype(np.int64))
 
 
@@ -110,13 +114,13 @@ def _check(examples: Examples, shares: dict[str, float]) -> None:
             raise DataError(
                 f"The share for {name} is {share}", allowed="at least 0 and less than 1"
             )
-    unlabelled = int((examples.targets == NO_LABEL).sum())
+    unlabelled = len(examples) - int(_labelled_rows(examples).sum())
     if unlabelled:
         raise DataError(
             f"{unlabelled} rows of {examples.source} have no label", next="give every row a label"
         )
     present = examples.class_counts()
-    if len(present) < 2:
+    if len(present) < 2 and is_plain(examples.tasks):
         raise DataError(
             f"{examples.source} holds {len(examples)} usable rows of {len(present)} class",
             allowed="at least two classes",
@@ -124,9 +128,17 @@ def _check(examples: Examples, shares: dict[str, float]) -> None:
         )
 
 
+def _labelled_rows(examples: Examples) -> npt.NDArray[np.bool_]:
+    """(N,) whether a row has a label for any task."""
+    columns = zip(examples.tasks, unpack(examples.tasks, examples.targets), strict=True)
+    return np.asarray(np.any([is_labelled(task, column) for task, column in columns], axis=0))
+
+
 def _check_train(examples: Examples, train: IntArray) -> None:
     counts = examples.class_counts(train)
-    missing = [name for name in examples.labels if name not in counts]
+    quantities = {task.name for task in examples.tasks if task.kind == "regression"}
+    names = [name for name in examples.labels if name not in quantities]
+    missing = [name for name in names if name not in counts]
     if missing:
         raise DataError(
             f"No training example of {', '.join(missing[:10])} is among the {len(train)} usable "
@@ -159,9 +171,14 @@ class _Unit:
 
 
 def _carve(
-    targets: IntArray, units: list[IntArray], share: float, random: np.random.Generator
+    members: Sequence[tuple[int, ...]],
+    units: list[IntArray],
+    share: float,
+    random: np.random.Generator,
 ) -> tuple[IntArray, IntArray]:
     """Moves units to a held-out part until every class has its quota there, or nearly so.
+
+    `members` are the classes (strata) of every row.
 
     A local search from an empty part, largest units first and equal ones in random order: a
     unit changes sides where that brings the held-out class counts closer to the quotas in
@@ -172,8 +189,8 @@ def _carve(
         Held-out rows and the rest, both sorted.
     """
     shuffled = [units[number] for number in random.permutation(len(units))]
-    ordered = [_Unit(u, Counter(targets[u].tolist())) for u in sorted(shuffled, key=_smaller)]
-    total = np.bincount(targets[np.concatenate(units)])
+    ordered = [_Unit(u, _counted(members, u)) for u in sorted(shuffled, key=_smaller)]
+    total = np.bincount([c for u in units for row in u for c in members[row]])
     missing, left = _quotas(total, share).tolist(), total.tolist()
     quota, held = missing.copy(), [False] * len(ordered)
     for _ in range(_PASSES):
@@ -191,6 +208,10 @@ def _carve(
             held[number] = True
             _move(missing, left, unit, 1)
     return _rows(ordered, held, wanted=True), _rows(ordered, held, wanted=False)
+
+
+def _counted(members: Sequence[tuple[int, ...]], rows: IntArray) -> Counter[int]:
+    return Counter(c for row in rows for c in members[row])
 
 
 def _smaller(rows: IntArray) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from graft.data import Examples, Picture
+from graft.data.targets import shown_labels, strata
 from graft.data.thumbnail import thumbnail
 from graft.types import IntArray, Json
 
@@ -25,12 +26,15 @@ def save_pictures(folder: Path, examples: Examples, train: IntArray, errors: lis
         }
         for number, error in enumerate(errors)
     ]
+    labels = shown_labels(examples.tasks, examples.targets)
+    # The last stratum of a row is its class, one of its labels, or its part of the scale.
+    kinds = np.array([row[-1] for row in strata(examples.tasks, examples.targets)])
     samples = [
         {
-            "label": examples.labels[examples.targets[row]],
+            "label": labels[row],
             "picture": _save(examples.pictures[row], folder / f"sample-{number}.png"),
         }
-        for number, row in enumerate(sample_rows(examples.targets, train))
+        for number, row in enumerate(sample_rows(kinds, train))
     ]
     return {"errors": shown, "samples": samples}
 
