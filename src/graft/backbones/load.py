@@ -207,5 +207,6 @@ def _width(model: nn.Module, name: str, shape: tuple[int, int, int]) -> int:
         raise BackboneError(
             f"The backbone '{name}' gives no pooled features (B, D)",
             allowed="models for classification",
+            next="choose another name; `graft backbones` lists them",
         )
     return int(features.shape[1])

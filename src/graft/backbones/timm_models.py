@@ -74,14 +74,20 @@ def folder_config(folder: Path) -> Json:
         raise BackboneError(
             f"The folder {folder} has no config.json",
             allowed="a folder in timm's layout: config.json and model.safetensors",
+            next="check the path, or save the model there with timm",
         ) from None
     except ValueError as error:
-        raise BackboneError(f"{path} is not JSON: {error}") from None
+        raise BackboneError(
+            f"{path} is not JSON: {error}",
+            allowed="the config.json that timm writes",
+            next="copy or save the folder again",
+        ) from None
     architecture = config.get("architecture") if isinstance(config, dict) else None
     if not isinstance(architecture, str) or not is_architecture(architecture):
         raise BackboneError(
             f"{path} names the architecture {architecture!r}, which timm {VERSION} does not have",
             allowed="an `architecture` that `graft backbones` lists",
+            next="correct the name, or install the timm release that has it",
         )
     return config
 
@@ -120,7 +126,9 @@ def create(
     # timm loads leniently when these differ: a missing tensor would stay random unnoticed.
     if pretrained and declared is not None and declared != model.num_classes:
         raise BackboneError(
-            f"The weights of '{name}' have {declared} classes, its model {model.num_classes}"
+            f"The weights of '{name}' have {declared} classes, its model {model.num_classes}",
+            allowed="as many classes in config.json as in the weights",
+            next="correct num_classes in config.json",
         )
     return model.eval()
 

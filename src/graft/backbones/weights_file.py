@@ -40,7 +40,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         )
     if path.suffix not in SUFFIXES:
         raise BackboneError(
-            f"The weights file {path} ends in '{path.suffix}'", allowed=", ".join(SUFFIXES)
+            f"The weights file {path} ends in '{path.suffix}'",
+            allowed=", ".join(SUFFIXES),
+            next="save the state dict as safetensors",
         )
     content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     return _without_prefixes(_unwrapped(content, path))
@@ -85,6 +87,7 @@ def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:
         raise BackboneError(
             f"The weights file {path} holds a {type(content).__name__}",
             allowed="a state dict: names and tensors",
+            next="save model.state_dict() and name that file",
         )
     tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     if len(tensors) < len(content) or not tensors:
@@ -92,6 +95,7 @@ def _unwrapped(content: object, path: Path) -> dict[str, Tensor]:
         raise BackboneError(
             f"The weights file {path} holds '{other}' where tensors are expected",
             allowed=f"a state dict, bare or under {', '.join(WRAPPERS)}",
+            next="save model.state_dict() alone",
         )
     return tensors
 
