@@ -24,6 +24,7 @@ FLOORS = (
     ("scenarios",),
     ("runs",),
     ("run", "report", "features", "model"),
+    ("selection",),
     ("api",),
     ("demo",),
     ("cli",),

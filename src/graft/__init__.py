@@ -16,10 +16,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from graft.api import backbones, evaluate, features, fit, load, predict, report
+    from graft.api import backbones, evaluate, features, fit, load, predict, rank, report
     from graft.errors import GraftError, UserError
     from graft.features import FeatureTable
     from graft.model import Model, Prediction
+    from graft.selection import Ranking
 
 __version__ = "0.1.0"
 
@@ -30,11 +31,13 @@ _HOMES = {
     "fit": "graft.api",
     "load": "graft.api",
     "predict": "graft.api",
+    "rank": "graft.api",
     "report": "graft.api",
     "FeatureTable": "graft.features",
     "GraftError": "graft.errors",
     "Model": "graft.model",
     "Prediction": "graft.model",
+    "Ranking": "graft.selection",
     "UserError": "graft.errors",
 }
 
@@ -43,6 +46,7 @@ __all__ = [
     "GraftError",
     "Model",
     "Prediction",
+    "Ranking",
     "UserError",
     "__version__",
     "backbones",
@@ -51,6 +55,7 @@ __all__ = [
     "fit",
     "load",
     "predict",
+    "rank",
     "report",
 ]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from graft.backbones.load import list_backbones
+from graft.backbones.offline import offline_backbones
 from graft.errors import DataError
 from graft.features import feature_table
 from graft.model import Model, Prediction, load
@@ -13,9 +15,10 @@ from graft.progress import Progress
 from graft.recipe import make_recipe, read_recipe
 from graft.report import write_report
 from graft.run import run
+from graft.selection import Ranking, rank_backbones
 from graft.types import FloatArray, Json
 
-__all__ = ["backbones", "evaluate", "features", "fit", "load", "predict", "report"]
+__all__ = ["backbones", "evaluate", "features", "fit", "load", "predict", "rank", "report"]
 
 
 def fit(
@@ -209,6 +212,57 @@ def features(
         message = f"{len(bad)} of {len(table.errors)} rows could not be read; they are NaN"
         warnings.warn(message, stacklevel=2)
     return table.features
+
+
+def rank(
+    data: object,
+    backbones: Sequence[str] | None = None,
+    *,
+    input: str | None = None,  # noqa: A002 - the command line's name
+    label: str | None = None,
+    group: str | None = None,
+    test: str | None = None,
+    weights: str = "pretrained",
+    size: int | None = None,
+    rows: int = 2000,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Ranking:
+    """Backbones in order of what their frozen features are worth for a data set.
+
+    Nothing is trained: leave-one-out accuracies of nearest neighbours and of ridge regression,
+    LogME and the H-score, on the rows that `fit` would train and validate on. A candidate that
+    cannot be loaded is listed with its reason.
+
+    Args:
+        data: Any labelled source that `fit` takes.
+        backbones: Names or folders; None takes those that need no network.
+        input: Column of paths or pictures, in tables.
+        label: Column of labels, in tables.
+        group: Column whose values must not be split over train and test.
+        test: Another source that becomes the test set, which ranking does not look at.
+        weights: `pretrained`, `random` or a weights file.
+        size: Height and width in pixels instead of each checkpoint's own.
+        rows: The largest number of rows to look at, a stratified choice.
+        seed: Of the split.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        progress: Told how far the work is.
+
+    Raises:
+        UserError: The data or the machine is at fault, or no candidate can be loaded.
+    """
+    return rank_backbones(
+        data,
+        offline_backbones() if backbones is None else backbones,
+        columns={"input": input, "label": label, "group": group, "test": test},
+        weights=weights,
+        size=size,
+        most_rows=rows,
+        seed=seed,
+        device=device,
+        progress=progress,
+    )
 
 
 def report(folder: str | Path) -> Path:

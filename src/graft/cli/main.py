@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import typer
 
-from graft.cli import backbones, demo, evaluate, features, fit, predict, report
+from graft.cli import backbones, demo, evaluate, features, fit, predict, rank, report
 from graft.cli.console import messages, print_json
 from graft.errors import GraftError, OutputError, ResourceError, UserError
 
@@ -33,6 +33,7 @@ app.command("fit")(fit.fit)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("features")(features.features)
+app.command("rank")(rank.rank)
 app.command("backbones")(backbones.backbones)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)

@@ -1,0 +1,130 @@
+"""`graft rank`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from graft.cli.console import Bars, messages, output, print_json
+from graft.cli.options import AsJson, Data, Device, Group, Input, Label, Size, Weights
+from graft.errors import UnknownNameError
+from graft.types import Json
+
+
+def rank(
+    data: Data,
+    more: Annotated[
+        list[str] | None, typer.Argument(hidden=True, help="Further names of --backbones.")
+    ] = None,
+    backbones: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="A B C",
+            help="bundled, timm names or folders, after DATA. [those that need no network]",
+        ),
+    ] = None,
+    rows: Annotated[int, typer.Option(min=2, help="Look at no more pictures than this.")] = 2000,
+    weights: Weights = None,
+    size: Size = None,
+    input: Input = None,  # noqa: A002 - the option's name
+    label: Label = None,
+    group: Group = None,
+    test: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Another source as the test set.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank backbones for DATA by their frozen features; nothing is trained."""
+    from graft.api import rank as rank_backbones
+
+    with Bars() as progress:
+        found = rank_backbones(
+            data,
+            named(backbones, more),
+            input=input,
+            label=label,
+            group=group,
+            test=test,
+            weights=weights or "pretrained",
+            size=size,
+            rows=rows,
+            seed=seed,
+            device=device or "auto",
+            progress=progress,
+        ).to_dict()
+    if as_json:
+        print_json(found)
+    else:
+        print_ranking(found)
+
+
+def named(backbones: list[str] | None, more: list[str] | None) -> list[str] | None:
+    """The names of `--backbones A B C`, of `--backbones A,B,C`, and of the option repeated.
+
+    >>> named(["a,b"], ["c"])
+    ['a', 'b', 'c']
+    """
+    if not backbones:
+        if more:
+            raise UnknownNameError(
+                f"There is one DATA too many: {' '.join(more)}",
+                allowed="one data set, then --backbones A B C",
+                next="put --backbones in front of the backbones' names",
+            )
+        return None
+    return [name for item in [*backbones, *(more or [])] for name in item.split(",") if name]
+
+
+def print_ranking(found: Json) -> None:
+    """The table, the constant pick below it, and what could not be loaded."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("backbone", style="bold", overflow="fold")
+    for title in ("rank", "kNN %", "ridge %", "LogME", "H", "img/s", "MB", "probe", "tune"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in found["candidates"]:
+        table.add_row(row["backbone"], *_cells(row))
+    console = output()
+    console.print(f"{found['rows']} rows, {found['classes']} classes; nothing was trained")
+    console.print(table)
+    console.print(_constant(found), markup=False)
+    for item in found["failed"]:
+        messages().print(f"left out: {item['backbone']}: {item['reason']}", markup=False)
+    console.print(f"Next: graft fit {found['data']} --backbone {found['best']}", markup=False)
+
+
+def _cells(row: Json) -> list[str]:
+    return [
+        f"{row['mean_rank']:.2f}",
+        *(_share(row[name]) for name in ("knn", "ridge")),
+        f"{row['logme']:.3f}",
+        f"{row['h_score']:.2f}",
+        f"{row['images_per_second']:.0f}",
+        f"{row['megabytes']:.1f}",
+        *(_time(row[name]) for name in ("probe_seconds", "fine_tuning_seconds")),
+    ]
+
+
+def _share(figure: Json) -> str:
+    half = max(figure["high"] - figure["value"], figure["value"] - figure["low"])
+    return f"{100 * figure['value']:.1f} ±{100 * half:.1f}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _constant(found: Json) -> str:
+    constant = found["constant"]
+    lost = constant["points_lost"]
+    if constant["backbone"] == found["best"]:
+        return f"Always picking the largest would have picked the same: {found['best']}."
+    return (
+        f"Always picking the largest would have picked {constant['backbone']}: ridge accuracy "
+        f"{-100 * lost['value']:+.1f} points against {found['best']} "
+        f"(95 % interval {-100 * lost['high']:+.1f} to {-100 * lost['low']:+.1f})."
+    )
