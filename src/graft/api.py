@@ -8,17 +8,19 @@ from pathlib import Path
 
 from graft.backbones.load import list_backbones
 from graft.backbones.offline import offline_backbones
-from graft.errors import DataError
+from graft.bank.location import bank_folder
+from graft.bank.upkeep import ACTIONS, clear_bank, list_bank, verify_bank
+from graft.errors import DataError, unknown_name
 from graft.features import feature_table
 from graft.model import Model, Prediction, load
-from graft.progress import Progress
+from graft.progress import Progress, Silent
 from graft.recipe import make_recipe, read_recipe
 from graft.report import write_report
 from graft.run import run
 from graft.selection import Ranking, rank_backbones
 from graft.types import FloatArray, Json
 
-__all__ = ["backbones", "evaluate", "features", "fit", "load", "predict", "rank", "report"]
+__all__ = ["backbones", "bank", "evaluate", "features", "fit", "load", "predict", "rank", "report"]
 
 
 def fit(
@@ -51,6 +53,7 @@ def fit(
     patience: int | None = None,
     seed: int | None = None,
     device: str | None = None,
+    storage: str | None = None,
     threads: int | None = None,
     recipe: str | Path | None = None,
     out: str | Path | None = None,
@@ -91,6 +94,7 @@ def fit(
         patience: Epochs without a better validation loss before a phase stops.
         seed: Of splits, heads, orders and augmentations.
         device: `auto`, `cpu`, `cuda` or `mps`.
+        storage: Type in which the bank keeps frozen outputs: `float32` or `float16`.
         threads: CPU threads.
         recipe: A `recipe.yaml` to start from.
         out: The run folder; None takes `runs/<time>-<data>`.
@@ -130,6 +134,7 @@ def fit(
         "patience": patience,
         "seed": seed,
         "device": device,
+        "storage": storage,
         "threads": threads,
     }
     changes: Json = {name: value for name, value in given.items() if value is not None}
@@ -277,6 +282,42 @@ def report(folder: str | Path) -> Path:
 def backbones(pattern: str = "") -> list[str]:
     """Names of backbones that contain or match a pattern; `bundled` needs no download."""
     return list_backbones(pattern)
+
+
+def bank(
+    action: str = "list",
+    *,
+    fix: bool = False,
+    key: str | None = None,
+    older_than: float | None = None,
+    everything: bool = False,
+    progress: Progress | None = None,
+) -> Json:
+    """Look after the store of decoded pictures and frozen outputs.
+
+    Args:
+        action: `list`, `verify` (compare every stored byte with what was written) or `clear`.
+        fix: `verify` removes what is damaged; it is computed anew when next wanted.
+        key: `clear` only the shelf whose key begins so.
+        older_than: `clear` only what was not used in so many days.
+        everything: `clear` all. What a running process uses stays.
+        progress: Told how far the work is.
+
+    Returns:
+        What was found and done; see `list_bank`, `verify_bank` and `clear_bank` in
+        `graft.bank.upkeep`.
+
+    Raises:
+        UserError: The action or the key is unknown, or nothing says what is to be cleared.
+    """
+    if action not in ACTIONS:
+        raise unknown_name("action of the bank", action, ACTIONS)
+    root = bank_folder()
+    if action == "verify":
+        return verify_bank(root, fix=fix, progress=progress or Silent())
+    if action == "clear":
+        return clear_bank(root, key=key, older_than=older_than, everything=everything)
+    return list_bank(root)
 
 
 def _opened(model: str | Path | Model) -> Model:

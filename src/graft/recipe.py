@@ -44,6 +44,7 @@ class Recipe(BaseModel):
         patience: Epochs without a better validation loss before a phase stops.
         seed: Of splits, heads, orders and augmentations.
         device: `auto`, `cpu`, `cuda` or `mps`.
+        storage: Type in which the bank keeps frozen outputs: `float32` or `float16`.
         threads: CPU threads; None takes what PyTorch takes and writes it down.
     """
 
@@ -77,6 +78,7 @@ class Recipe(BaseModel):
     patience: int = Field(default=8, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     device: str = "auto"
+    storage: str = "float32"
     threads: int | None = Field(default=None, ge=1)
 
     def write(self, path: Path) -> None:

@@ -14,6 +14,7 @@ from graft.backbones.load import load_backbone
 from graft.bank import bank_folder
 from graft.bank.feed import Feed, Reader
 from graft.bank.source import open_source
+from graft.bank.store import STORAGE
 from graft.data.augment import augmentation
 from graft.device import pick_device, prefix_engine, training_precision
 from graft.errors import unknown_name
@@ -148,7 +149,7 @@ def begin(
     recipe = resolve(recipe, network, len(prepared.split.train))
     phases = build_strategy(str(recipe.strategy)).phases([b.name for b in backbone.blocks])
     device = next(network.parameters()).device
-    feed = Feed(prepared.pixels, prepared.digests, network, device, root, progress)
+    feed = Feed(prepared.pixels, prepared.digests, network, device, root, progress, recipe.storage)
     with clock.part("prefix"):
         pretrained = feed.activations(len(backbone.blocks), backbone)
     runner = StageRunner(network, feed, device, training_options(recipe), History(), progress)
@@ -236,6 +237,7 @@ def check_names(recipe: Recipe) -> None:
     tables = {
         "task": (recipe.task, TASKS),
         "class weighting": (recipe.class_weights, CLASS_WEIGHTS),
+        "storage type": (recipe.storage, STORAGE),
     }
     for what, (name, known) in tables.items():
         if name not in known:

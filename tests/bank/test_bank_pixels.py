@@ -56,7 +56,7 @@ def test_stored_pixels_are_what_decoding_gives(photos: Path) -> None:
         assert digest is not None
         assert outcome.pixels is not None
         assert np.array_equal(pixels.read([digest])[0].numpy(), outcome.pixels)
-        assert pixels.note(digest) == "RGB 48x40"
+        assert pixels.notes([digest]) == ["RGB 48x40"]
 
 
 def test_a_second_reading_decodes_nothing(photos: Path) -> None:

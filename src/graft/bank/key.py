@@ -1,39 +1,51 @@
 """Keys: a digest of everything that a stored value depends on.
 
 A shelf's key covers what is the same for all pictures (preprocessing, weights and buffers of the
-prefix, engine, type, batch size); a row's key is the digest of the picture's own bytes. So a
-changed pixel or weight never hits, and a renamed file or another label still does.
+prefix, engine, types, batch size, augmentation); a row's key is the digest of the picture's own
+bytes and, for augmented views, of the view's number. So a changed pixel or weight never hits, and
+a renamed file or another label still does.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 
 import PIL
 import torch
 
+from graft.data.augment import VERSION as AUGMENT_VERSION
+from graft.data.decode import decoder
 from graft.network import Network
 from graft.plan import tensor_digest
 from graft.types import Json, PreprocessSpec
 
 # Raised whenever decoding, resizing or the storage format changes meaning.
-FORMAT = 1
+FORMAT = 2
 
 
 def pixels_key(spec: PreprocessSpec) -> str:
     """The key of decoded, resized and cropped pictures (uint8, before normalisation)."""
     geometry = {key: spec.to_dict()[key] for key in _PIXEL_FIELDS}
     return _digest(
-        {"kind": "pixels", "pillow": PIL.__version__, **geometry, "channels": spec.channels}
+        {
+            "kind": "pixels",
+            "pillow": PIL.__version__,
+            "decoder": decoder(spec),
+            **geometry,
+            "channels": spec.channels,
+        }
     )
 
 
 _PIXEL_FIELDS = ("size", "crop_pct", "crop_mode", "interpolation")
 
 
-def prefix_key(network: Network, depth: int, *, engine: str, batch_size: int) -> str:
-    """The key of the outputs of the first `depth` blocks."""
+def prefix_key(
+    network: Network, depth: int, *, engine: str, batch_size: int, storage: str = "float32"
+) -> str:
+    """The key of the outputs of the first `depth` blocks, as they are stored."""
     backbone = network.backbone
     tensors = {**dict(backbone.model.named_parameters()), **dict(backbone.model.named_buffers())}
     names = [name for block in backbone.blocks[:depth] for name in block.tensors]
@@ -50,8 +62,42 @@ def prefix_key(network: Network, depth: int, *, engine: str, batch_size: int) ->
             "engine": engine,
             "torch": torch.__version__,
             "batch_size": batch_size,
+            "storage": storage,
         }
     )
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One of several pictures that stand for a row.
+
+    Attributes:
+        number: 0 is the picture as it is; the others are drawn by the augmentation.
+        augment: Name of the augmentation.
+    """
+
+    number: int = 0
+    augment: str = "none"
+
+    def key(self, prefix: str) -> str:
+        """The key of this view's values, from that of the plain ones."""
+        if self.number == 0:
+            return prefix
+        fields = {"kind": "view", "prefix": prefix, "augment": self.augment}
+        return _digest({**fields, "version": AUGMENT_VERSION})
+
+    def digest(self, picture: bytes) -> bytes:
+        """The key of a row; it also seeds the augmentation, so that views can be drawn again.
+
+        >>> View(0).digest(b"x"), View(1).digest(b"x") == View(2).digest(b"x")
+        (b'x', False)
+        """
+        if self.number == 0:
+            return picture
+        return hashlib.sha256(picture + f" view {self.number} {self.augment}".encode()).digest()
+
+
+PLAIN = View()
 
 
 def _digest(fields: Json) -> str:

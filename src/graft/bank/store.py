@@ -1,111 +1,200 @@
 """The store: a folder per shelf, append-only segments inside.
 
-A segment is a folder with `values.bin` (rows, memory-mapped when read), `keys.bin` (the digest of
-each row's picture) and `index.json` (type and shape of the rows, what was noted of each, and a
-digest of the keys). It is written under a temporary name and renamed when whole, so a killed
-process leaves nothing that could be read; two processes that fill the same shelf write two
-segments, and either serves.
+Two processes that fill the same shelf write two segments, and either serves. Rows are found by
+the digest of the picture they belong to, and compared with their checksum before they are used
+for the first time.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
-import math
 import os
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from graft.errors import OutputError, ResourceError
-from graft.types import IntArray, Json
+from graft.bank.eviction import make_room, sweep
+from graft.bank.lease import Lease
+from graft.bank.segment import (
+    DIGEST_BYTES,
+    Segment,
+    Values,
+    read_segment,
+    rounding_error,
+    write_segment,
+)
+from graft.errors import DataError, OutputError, ResourceError
+from graft.types import ByteArray, IntArray, Json
 
-DIGEST_BYTES = 32
-TYPES = ("uint8", "float32")
-# Rows are stored in pieces of about this size, so that a killed run keeps what it computed.
-SEGMENT_BYTES = 256 * 2**20
-Values = npt.NDArray[np.generic]
+# Rows are stored in pieces of about this size, or of what so much time gave, so that a killed run
+# keeps what it computed.
+SEGMENT_BYTES = 64 * 2**20
+SEGMENT_SECONDS = 10.0
+# Up to this size, all rows wanted are compared with their checksums before anything starts, and
+# damaged ones are computed anew; beyond it, each when it is first read.
+CHECKED_BYTES = 2 * 2**30
+STORAGE = ("float32", "float16")
+_MISSING = (-1, -1)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Shelf:
-    """All stored rows of one key."""
+    """All stored rows of one key.
+
+    Attributes:
+        folder: Where it lies.
+        storage: The type that floating-point rows are stored in; they are read as float32.
+        segments: The whole ones.
+    """
 
     folder: Path
-    segments: list[Values] = field(default_factory=list)
-    notes: list[list[str]] = field(default_factory=list)
-    places: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    storage: str = "float32"
+    segments: list[Segment] = field(default_factory=list)
+    _lease: Lease | None = None
+    _held: set[int] = field(default_factory=set)
 
     def __contains__(self, digest: bytes) -> bool:
-        return digest in self.places
+        return bool(self.locate([digest])[0, 0] >= 0)
+
+    def __len__(self) -> int:
+        return sum(len(segment.values) for segment in self.segments)
 
     def append(self, digests: Sequence[bytes], values: Values, notes: Sequence[str]) -> None:
-        """Store rows durably, then make them readable here.
+        """Store rows, then make them readable here.
 
         Raises:
             OutputError: The folder cannot be written.
-            ResourceError: The disk is full.
+            ResourceError: The disk is full, or a value is too large for float16.
         """
+        stored = _as_stored(values, self.storage)
         name = f"segment-{uuid.uuid4().hex}"
-        temporary = self.folder / f".{name}"
         try:
-            _write(temporary, digests, values, notes)
+            temporary = self.folder / f".{name}-{self._own_lease().name}"
+        except OSError as problem:
+            raise _storage_error(problem, self.folder, stored.nbytes) from problem
+        try:
+            error = rounding_error(values, stored)
+            write_segment(temporary, digests, stored, notes, error)
             temporary.rename(self.folder / name)
         except OSError as problem:
-            raise _storage_error(problem, self.folder, values.nbytes) from problem
+            raise _storage_error(problem, self.folder, stored.nbytes) from problem
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         self._attach(self.folder / name)
+        self._hold(np.array([len(self.segments) - 1]))
+        make_room(self.folder.parent)
 
-    def note(self, digest: bytes) -> str:
-        """What was noted when the row was stored."""
-        segment, row = self.places[digest]
-        return self.notes[segment][row]
+    def locate(self, digests: Sequence[bytes]) -> IntArray:
+        """(N, 2) segment and row of each digest; -1, -1 where it is not stored."""
+        wanted = _as_array(digests)
+        places = np.full((len(wanted), 2), _MISSING, dtype=np.int64)
+        for number, segment in enumerate(self.segments):
+            open_rows = np.flatnonzero(places[:, 0] < 0)
+            rows = segment.locate(wanted[open_rows])
+            found = open_rows[rows >= 0]
+            places[found, 0], places[found, 1] = number, rows[rows >= 0]
+        return places
 
-    def row_bytes(self) -> int:
-        """Size of one row in bytes."""
-        return int(self.segments[0][0].nbytes)
+    def claim(self, digests: Sequence[bytes]) -> IntArray:
+        """`locate` for use: the segments are held, and damaged rows count as not stored.
 
-    def read(self, digests: Sequence[bytes]) -> Tensor:
-        """(N, ...) the stored rows, in the order asked for.
+        What is larger than `CHECKED_BYTES` is compared when it is read instead.
+        """
+        places = self.locate(digests)
+        self._hold(np.unique(places[places[:, 0] >= 0, 0]))
+        found = int((places[:, 0] >= 0).sum())
+        if found and found * self.row_bytes() <= CHECKED_BYTES and self._damaged(places):
+            return self.claim(digests)  # another segment may have them; else they are missing
+        return places
+
+    def take(self, places: IntArray) -> Tensor:
+        """(N, ...) the rows at these places, floating-point ones as float32.
 
         Raises:
-            KeyError: A digest is not stored.
+            KeyError: A place is that of a row which is not stored.
+            DataError: A row is damaged.
         """
-        places = np.array([self.places[digest] for digest in digests], dtype=np.int64)
-        places = places.reshape(-1, 2)
-        first = self.segments[0]
-        rows = np.empty((len(digests), *first.shape[1:]), dtype=first.dtype)
-        for number in np.unique(places[:, 0]):
-            wanted = places[:, 0] == number
-            rows[wanted] = self.segments[number][places[wanted, 1]]
-        return torch.from_numpy(rows)
+        if (places < 0).any():
+            raise KeyError("a row that is not stored was asked for")
+        for number, damaged in self._damaged(places):
+            raise _damage(self.segments[number], damaged)
+        rows = _gather(self.segments, places)
+        return torch.from_numpy(rows.astype(np.float32) if rows.dtype == np.float16 else rows)
 
-    def _attach(self, segment: Path) -> None:
+    def read(self, digests: Sequence[bytes]) -> Tensor:
+        """(N, ...) the rows of these digests, in their order; see `take`."""
+        return self.take(self.claim(digests))
+
+    def reader(self, places: IntArray, memory: int) -> Callable[[IntArray], Tensor]:
+        """Numbers of places to rows; all rows are kept in memory if they take so few bytes."""
+        if len(places) * self.row_bytes() <= memory:
+            values = self.take(places)
+            return lambda rows: values[torch.from_numpy(rows)]
+        return lambda rows: self.take(places[rows])
+
+    def notes(self, digests: Sequence[bytes]) -> list[str]:
+        """What was noted when these rows were stored."""
+        return [self.segments[number].notes[row] for number, row in self.locate(digests)]
+
+    def row_bytes(self) -> int:
+        """Size of one stored row in bytes; 0 while nothing is stored."""
+        return int(self.segments[0].values[0].nbytes) if self.segments else 0
+
+    def error(self) -> dict[str, float]:
+        """The largest rounding error of the segments held; see `rounding_error`."""
+        errors = [self.segments[number].error for number in self._held]
+        return {n: max((e[n] for e in errors), default=0.0) for n in ("max", "relative")}
+
+    def _damaged(self, places: IntArray) -> list[tuple[int, IntArray]]:
+        """Segment and rows of what is damaged among places; missing ones are passed over."""
+        numbers = [int(number) for number in np.unique(places[:, 0]) if number >= 0]
+        found = [(n, self.segments[n].damaged(places[places[:, 0] == n, 1])) for n in numbers]
+        return [(number, rows) for number, rows in found if len(rows)]
+
+    def _own_lease(self) -> Lease:
+        self._lease = self._lease or Lease(self.folder.parent)
+        return self._lease
+
+    def _hold(self, numbers: IntArray) -> None:
+        """Protect segments from eviction, and note that they were used now."""
+        fresh = [number for number in numbers.tolist() if number not in self._held]
+        if not fresh:
+            return
+        self._held.update(fresh)
+        with suppress(OSError):  # a bank that can only be read is still read
+            self._own_lease().hold(self.segments[number].name for number in fresh)
+            for number in fresh:
+                os.utime(self.segments[number].folder)
+
+    def _attach(self, folder: Path) -> None:
         # An evicted or foreign folder is not a segment: what is not whole is not there.
         try:
-            values, keys, notes = _read(segment)
+            segment = read_segment(folder)
         except (OSError, ValueError, TypeError, KeyError):
             return
-        if self.segments and values.shape[1:] != self.segments[0].shape[1:]:
+        if self.segments and segment.values.shape[1:] != self.segments[0].values.shape[1:]:
             return
-        self.segments.append(values)
-        self.notes.append(notes)
-        number = len(self.segments) - 1
-        for row, key in enumerate(keys):
-            self.places.setdefault(key, (number, row))
+        self.segments.append(segment)
 
 
-def open_shelf(root: Path, key: str) -> Shelf:
+def open_shelf(
+    root: Path, key: str, *, storage: str = "float32", about: Json | None = None
+) -> Shelf:
     """The shelf of a key, with every whole segment attached.
+
+    Args:
+        root: The bank's folder.
+        key: Digest of all that its values depend on.
+        storage: `float32` or `float16`.
+        about: What stands there, for people; written into a new shelf.
 
     Raises:
         OutputError: The folder cannot be created.
@@ -113,55 +202,56 @@ def open_shelf(root: Path, key: str) -> Shelf:
     folder = root / key
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
+        if about is not None and not (folder / "about.json").exists():
+            _describe(folder, about)
     except OSError as problem:
         raise _storage_error(problem, folder, 0) from problem
-    shelf = Shelf(folder)
+    shelf = Shelf(folder, storage)
     for segment in sorted(folder.glob("segment-*")):
         shelf._attach(segment)
     return shelf
 
 
-def _write(folder: Path, digests: Sequence[bytes], values: Values, notes: Sequence[str]) -> None:
-    keys = b"".join(digests)
-    index = {
-        "type": str(values.dtype),
-        "shape": list(values.shape),
-        "keys": hashlib.sha256(keys).hexdigest(),
-        "notes": list(notes),
-    }
-    folder.mkdir()
-    _write_durably(folder / "values.bin", np.ascontiguousarray(values).data)
-    _write_durably(folder / "keys.bin", keys)
-    _write_durably(folder / "index.json", json.dumps(index).encode())
+def _describe(folder: Path, about: Json) -> None:
+    temporary = folder / f".about-{uuid.uuid4().hex}"
+    temporary.write_text(json.dumps(about), encoding="utf-8")
+    temporary.replace(folder / "about.json")
 
 
-def _write_durably(path: Path, content: bytes | memoryview) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def _gather(segments: Sequence[Segment], places: IntArray) -> Values:
+    first = segments[0].values
+    rows = np.empty((len(places), *first.shape[1:]), dtype=first.dtype)
+    for number in np.unique(places[:, 0]):
+        wanted = places[:, 0] == number
+        rows[wanted] = segments[number].values[places[wanted, 1]]
+    return rows
 
 
-def _read(segment: Path) -> tuple[Values, list[bytes], list[str]]:
-    """Values, keys and notes of a segment.
+def _as_stored(values: Values, storage: str) -> Values:
+    if values.dtype != np.float32 or storage == "float32":
+        return values
+    with np.errstate(over="ignore"):
+        stored = values.astype(storage)
+    if np.isinf(stored).any() and not np.isinf(values).any():
+        raise ResourceError(
+            f"The outputs of the frozen blocks reach {np.abs(values).max():.3g}",
+            allowed=f"at most {np.finfo(storage).max:.3g} in {storage}",
+            next="run again with --storage float32",
+        )
+    return stored
 
-    Raises:
-        OSError, ValueError, TypeError, KeyError: It is not whole.
-    """
-    index: Json = json.loads((segment / "index.json").read_bytes())
-    shape, notes = tuple(index["shape"]), [str(note) for note in index["notes"]]
-    keys = (segment / "keys.bin").read_bytes()
-    size = math.prod(shape) * np.dtype(index["type"]).itemsize
-    whole = (
-        index["type"] in TYPES
-        and (segment / "values.bin").stat().st_size == size
-        and hashlib.sha256(keys).hexdigest() == index["keys"]
-        and shape[0] == len(notes) == len(keys) // DIGEST_BYTES
+
+def _as_array(digests: Sequence[bytes]) -> ByteArray:
+    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, DIGEST_BYTES)
+
+
+def _damage(segment: Segment, rows: IntArray) -> DataError:
+    return DataError(
+        f"{len(rows)} stored rows of {segment.folder} are not what was written there",
+        allowed="rows that fit their checksums",
+        next="run 'graft bank verify --fix', then this again; if it recurs, check the disk",
     )
-    if not whole:
-        raise ValueError(f"{segment} is damaged")
-    values = np.memmap(segment / "values.bin", index["type"], mode="r", shape=shape)
-    return values, [keys[at : at + DIGEST_BYTES] for at in range(0, len(keys), DIGEST_BYTES)], notes
 
 
 def _storage_error(problem: OSError, folder: Path, size: int) -> OutputError | ResourceError:

@@ -74,6 +74,9 @@ def fit(
     scenario: Annotated[str | None, typer.Option(help="standard. [standard]")] = None,
     seed: Annotated[int | None, typer.Option(help="[0]")] = None,
     device: Device = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Bank of frozen outputs: float32 or float16. [float32]")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. [all cores]")] = None,
     recipe: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A recipe.yaml to start from.")
@@ -114,6 +117,7 @@ def fit(
             patience=patience,
             seed=seed,
             device=device,
+            storage=storage,
             threads=threads,
             recipe=recipe,
             out=out,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import typer
 
-from graft.cli import backbones, demo, evaluate, features, fit, predict, rank, report
+from graft.cli import backbones, bank, demo, evaluate, features, fit, predict, rank, report
 from graft.cli.console import messages, print_json
 from graft.errors import GraftError, OutputError, ResourceError, UserError
 
@@ -35,6 +35,7 @@ app.command("predict")(predict.predict)
 app.command("features")(features.features)
 app.command("rank")(rank.rank)
 app.command("backbones")(backbones.backbones)
+app.command("bank")(bank.bank)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
 

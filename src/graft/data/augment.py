@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -12,6 +12,11 @@ from torch.nn import functional
 from graft.errors import unknown_name
 
 Augmentation = Callable[[Tensor, Generator], Tensor]
+# (B, n) independent numbers in [0, 1), for a batch of B and a number n asked for.
+Draw = Callable[[int], Tensor]
+
+# Raised whenever the same seed gives other pictures: part of the key of stored views.
+VERSION = 1
 
 _DEGREES = 10.0
 _SHIFT = 0.1  # of the side
@@ -35,9 +40,35 @@ def augmentation(name: str) -> Augmentation | None:
     Raises:
         UnknownNameError: No such name.
     """
+    return _AUGMENTATIONS[_known(name)]
+
+
+def augmented_views(name: str, pixels: Tensor, seeds: Sequence[int]) -> Tensor:
+    """Each picture changed by a seed of its own, whatever company it is in.
+
+    Args:
+        name: `light` or `standard`; `none` gives the pixels back.
+        pixels: (B, C, H, W) uint8.
+        seeds: B numbers below 2**63.
+
+    Raises:
+        UnknownNameError: No such augmentation.
+    """
+    change = _CHANGES[_known(name)]
+    if change is None:
+        return pixels
+    generators = [Generator().manual_seed(seed) for seed in seeds]
+    return change(pixels, lambda n: torch.stack([torch.rand(n, generator=g) for g in generators]))
+
+
+def _known(name: str) -> str:
     if name not in _AUGMENTATIONS:
         raise unknown_name("augmentation", name, _AUGMENTATIONS)
-    return _AUGMENTATIONS[name]
+    return name
+
+
+def _from_one(pixels: Tensor, generator: Generator) -> Draw:
+    return lambda n: torch.rand(len(pixels), n, generator=generator)
 
 
 def light(pixels: Tensor, generator: Generator) -> Tensor:
@@ -49,7 +80,11 @@ def light(pixels: Tensor, generator: Generator) -> Tensor:
         pixels: (B, C, H, W) uint8.
         generator: On the CPU, whatever the device, so that all devices draw alike.
     """
-    theta = _affine(pixels, generator)
+    return _light(pixels, _from_one(pixels, generator))
+
+
+def _light(pixels: Tensor, draw: Draw) -> Tensor:
+    theta = _affine(pixels, draw)
     grid = functional.affine_grid(theta, list(pixels.shape), align_corners=False)
     moved = functional.grid_sample(
         pixels.float(), grid, mode="bilinear", padding_mode="border", align_corners=False
@@ -64,12 +99,16 @@ def standard(pixels: Tensor, generator: Generator) -> Tensor:
         pixels: (B, C, H, W) uint8, red first.
         generator: On the CPU.
     """
-    moved = light(pixels, generator)
-    mirrored = _per_picture(pixels, generator, 0.0, 1.0) < 0.5
-    return _jittered(torch.where(mirrored, moved.flip(-1), moved), generator)
+    return _standard(pixels, _from_one(pixels, generator))
 
 
-def _affine(pixels: Tensor, generator: Generator) -> Tensor:
+def _standard(pixels: Tensor, draw: Draw) -> Tensor:
+    moved = _light(pixels, draw)
+    mirrored = _per_picture(pixels, draw, 0.0, 1.0) < 0.5
+    return _jittered(torch.where(mirrored, moved.flip(-1), moved), draw)
+
+
+def _affine(pixels: Tensor, draw: Draw) -> Tensor:
     """(B, 2, 3) maps from output to input places, in affine_grid's coordinates (-1 to 1)."""
     batch, _, height, width = pixels.shape
     low, high = torch.tensor(
@@ -78,7 +117,7 @@ def _affine(pixels: Tensor, generator: Generator) -> Tensor:
             [_DEGREES, 2 * _SHIFT, 2 * _SHIFT, _SCALE[1]],
         ]
     )
-    drawn = low + (high - low) * torch.rand(batch, 4, generator=generator)
+    drawn = low + (high - low) * draw(4)
     angle, right, down, scale = drawn.unbind(1)
     cosine, sine = (f(angle * math.pi / 180) / scale for f in (torch.cos, torch.sin))
     aspect = height / width
@@ -86,11 +125,11 @@ def _affine(pixels: Tensor, generator: Generator) -> Tensor:
     return torch.stack(rows, dim=1).view(batch, 2, 3).to(pixels.device)
 
 
-def _jittered(pixels: Tensor, generator: Generator) -> Tensor:
+def _jittered(pixels: Tensor, draw: Draw) -> Tensor:
     """Brightness, contrast and saturation, each blended with black, mean grey or grey."""
     colours = pixels.float()
     brightness, contrast, saturation = (
-        _per_picture(pixels, generator, 1 - _JITTER, 1 + _JITTER) for _ in range(3)
+        _per_picture(pixels, draw, 1 - _JITTER, 1 + _JITTER) for _ in range(3)
     )
     colours = (colours * brightness).clamp(0, 255)
     mean = _grey(colours).mean(dim=(1, 2, 3), keepdim=True)
@@ -104,9 +143,9 @@ def _grey(colours: Tensor) -> Tensor:
     return (colours * colours.new_tensor(_LUMA).view(1, -1, 1, 1)).sum(dim=1, keepdim=True)
 
 
-def _per_picture(pixels: Tensor, generator: Generator, low: float, high: float) -> Tensor:
+def _per_picture(pixels: Tensor, draw: Draw, low: float, high: float) -> Tensor:
     """(B, 1, 1, 1) numbers, one per picture."""
-    drawn = low + (high - low) * torch.rand(len(pixels), 1, 1, 1, generator=generator)
+    drawn = low + (high - low) * draw(1).view(-1, 1, 1, 1)
     return drawn.to(pixels.device)
 
 
@@ -118,4 +157,9 @@ _AUGMENTATIONS: dict[str, Augmentation | None] = {
     "none": None,
     "light": light,
     "standard": standard,
+}
+_CHANGES: dict[str, Callable[[Tensor, Draw], Tensor] | None] = {
+    "none": None,
+    "light": _light,
+    "standard": _standard,
 }

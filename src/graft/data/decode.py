@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
+import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from graft.data.ahead import map_ahead
 from graft.data.images import PictureFacts, describe, prepare
-from graft.data.pictures import Picture
+from graft.data.jpeg import applies, engine, prepare_jpeg
+from graft.data.pictures import ENCODED, Picture, decode_bytes
 from graft.errors import DataError
 from graft.types import ByteArray, PreprocessSpec
 
@@ -32,11 +33,23 @@ class Decoded:
     facts: PictureFacts | None
 
 
+def decoder(spec: PreprocessSpec) -> str:
+    """What decodes and resizes besides Pillow: part of the key of stored pixels."""
+    return engine() if applies(spec) else ""
+
+
 def decode(row: int, picture: Picture, spec: PreprocessSpec) -> Decoded:
     """Opens and prepares one picture; a fault becomes a reason, never an exception."""
     facts = None
     try:
-        image = picture.open()
+        if isinstance(picture, ENCODED) and applies(spec):
+            data = picture.encoded()
+            ready = prepare_jpeg(data, spec)
+            if ready is not None:
+                return Decoded(row, ready[0], None, ready[1])
+            image = decode_bytes(data)
+        else:
+            image = picture.open()
         facts = describe(image)
         return Decoded(row, prepare(image, spec), None, facts)
     except DataError as error:
@@ -44,7 +57,7 @@ def decode(row: int, picture: Picture, spec: PreprocessSpec) -> Decoded:
 
 
 def decode_all(
-    pictures: Sequence[Picture], spec: PreprocessSpec, *, workers: int = 2
+    pictures: Sequence[Picture], spec: PreprocessSpec, *, workers: int | None = None
 ) -> Iterator[Decoded]:
     """Opens and prepares pictures with threads; rows come back in their order.
 
@@ -53,22 +66,19 @@ def decode_all(
     Args:
         pictures: The rows.
         spec: The checkpoint's preprocessing.
-        workers: Threads; 0 decodes in the calling thread.
+        workers: Threads; None takes one per processor, 0 decodes in the calling thread.
 
     Returns:
         One `Decoded` per picture. At most eight per worker are held at a time.
     """
-    if workers < 1:
-        yield from (decode(row, picture, spec) for row, picture in enumerate(pictures))
-        return
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="graft-decode")
-    pending: deque[Future[Decoded]] = deque()
-    try:
-        for row, picture in enumerate(pictures):
-            pending.append(pool.submit(decode, row, picture, spec))
-            if len(pending) >= _AHEAD * workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    workers = cores() if workers is None else workers
+    waiting = max(1, _AHEAD * workers)
+    rows = enumerate(pictures)
+    return map_ahead(lambda item: decode(*item, spec), rows, workers=workers, waiting=waiting)
+
+
+def cores() -> int:
+    """How many processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # pragma: no cover - not on Linux

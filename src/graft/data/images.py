@@ -172,20 +172,42 @@ def _grey_from_integers(image: Image.Image) -> Image.Image:
 
 def _fitted(image: Image.Image, spec: PreprocessSpec) -> Image.Image:
     """Resize and crop as `timm.data.transforms_factory.transforms_imagenet_eval` (timm 1.0)."""
+    height, width = resized_to((image.height, image.width), spec)
+    if (height, width) != (image.height, image.width):
+        image = image.resize((width, height), _INTERPOLATIONS[spec.interpolation])
+    return _centre(image, spec.size, _fill(spec) if spec.crop_mode == "border" else 0)
+
+
+def resized_to(size: Size, spec: PreprocessSpec) -> Size:
+    """Height and width to which a picture of this height and width is resized before the crop.
+
+    Raises:
+        UnknownNameError: The spec's crop mode or interpolation has no such name.
+        DataError: The picture is too elongated.
+    """
     if spec.crop_mode not in _RESIZED:
         raise unknown_name("crop mode", spec.crop_mode, _RESIZED)
     if spec.interpolation not in _INTERPOLATIONS:
         raise unknown_name("interpolation", spec.interpolation, _INTERPOLATIONS)
     scaled = (math.floor(spec.size[0] / spec.crop_pct), math.floor(spec.size[1] / spec.crop_pct))
-    height, width = _RESIZED[spec.crop_mode]((image.height, image.width), scaled)
+    height, width = _RESIZED[spec.crop_mode](size, scaled)
     if height * width > _MOST_PIXELS or min(height, width) < 1:
         raise DataError(
-            f"the picture is too elongated: {image.width} x {image.height} pixels",
+            f"the picture is too elongated: {size[1]} x {size[0]} pixels",
             next="crop it to the part that matters",
         )
-    if (height, width) != (image.height, image.width):
-        image = image.resize((width, height), _INTERPOLATIONS[spec.interpolation])
-    return _centre(image, spec.size, _fill(spec) if spec.crop_mode == "border" else 0)
+    return height, width
+
+
+def centre_corner(size: Size, target: Size) -> tuple[int, int]:
+    """Top and left of the middle `target` of a picture, both height and width.
+
+    Rounded to even as torchvision has it; negative where the picture is smaller.
+
+    >>> centre_corner((9, 4), (4, 4))
+    (2, 0)
+    """
+    return round((size[0] - target[0]) / 2.0), round((size[1] - target[1]) / 2.0)
 
 
 def _resized_center(image: Size, target: Size) -> Size:
@@ -227,7 +249,5 @@ def _centre(image: Image.Image, size: Size, fill: int | tuple[int, ...]) -> Imag
     if missing_w or missing_h:
         border = (missing_w // 2, missing_h // 2, (missing_w + 1) // 2, (missing_h + 1) // 2)
         image = ImageOps.expand(image, border=border, fill=fill)
-    # Python's rounding to even, as torchvision has it.
-    top = round((image.height - height) / 2.0)
-    left = round((image.width - width) / 2.0)
+    top, left = centre_corner((image.height, image.width), size)
     return image.crop((left, top, left + width, top + height))

@@ -75,16 +75,23 @@ class FilePicture:
         return self.shown
 
     def open(self) -> Image.Image:
-        """The picture, fully loaded; see `Picture.open`.
+        """The picture, fully loaded; see `Picture.open`."""
+        return decode_bytes(self.encoded())
+
+    def encoded(self) -> bytes:
+        """The file's content.
 
         A file that was written anew since its digest was taken is refused: its pixels must never
         be stored under the digest of others.
+
+        Raises:
+            DataError: It cannot be read, or changed.
         """
         content = self._bytes()
         known = self.__dict__.get("_digest")
         if known is not None and hashlib.sha256(content).digest() != known:
             raise DataError("the file changed while it was being used")
-        return decode_bytes(content)
+        return content
 
     def digest(self) -> bytes:
         """SHA-256 of the file's content, read once."""
@@ -120,6 +127,10 @@ class BytesPicture:
     def open(self) -> Image.Image:
         """The picture, fully loaded; see `Picture.open`."""
         return decode_bytes(self.data)
+
+    def encoded(self) -> bytes:
+        """The encoded bytes."""
+        return self.data
 
     def digest(self) -> bytes:
         """SHA-256 of the encoded bytes: equal to that of a file with this content."""
@@ -173,6 +184,10 @@ class ImagePicture:
             facts = (image.mode, image.size, image.info.get("transparency"), palette)
             header = repr((*facts, image.getexif().get(0x0112))).encode()
             return hashlib.sha256(header + image.tobytes()).digest()
+
+
+ENCODED = (FilePicture, BytesPicture)
+"""The kinds of pictures that come as encoded bytes."""
 
 
 def image_of(array: npt.NDArray[Any]) -> Image.Image:

@@ -51,7 +51,7 @@ def prepare(
     digests = [d for row, d in enumerate(pixels.digests) if d and row not in pixels.faults]
     examples = examples.without(pixels.faults).without_empty_classes()
     parts = split(examples, validation=recipe.validation, seed=recipe.seed)
-    facts = picture_facts(examples.source, [pixels.note(digest) for digest in digests])
+    facts = picture_facts(examples.source, pixels.notes(digests))
     return Prepared(examples, tuple(digests), pixels, parts, facts, _leaks(examples, parts))
 
 
