@@ -1,4 +1,5 @@
-# Two commands: `make demo` and `make test`. Both keep their virtual environment in .venv.
+# `make demo`, `make test` and `make bench` keep their virtual environment in .venv; the benchmarks'
+# peers have theirs in .venv-bench.
 
 # The first of these that runs and is new enough: a name alone may be a shim without a Python behind.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
@@ -7,7 +8,10 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test test-long lint types format clean
+# What `make bench` runs: BENCH='photos --repeats 1', for example.
+BENCH ?= all
+
+.PHONY: demo test test-long bench lint types format clean
 
 demo: $(READY)
 	$(BIN)/graft demo
@@ -17,6 +21,9 @@ test: lint types
 
 test-long: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m long
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.speed $(BENCH)
 
 lint: $(READY)
 	$(BIN)/ruff check .
