@@ -16,7 +16,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from graft.api import backbones, bank, evaluate, features, fit, load, predict, rank, report
+    from graft.api import (
+        backbones,
+        bank,
+        doctor,
+        evaluate,
+        features,
+        fit,
+        load,
+        predict,
+        rank,
+        report,
+    )
     from graft.errors import GraftError, UserError
     from graft.features import FeatureTable
     from graft.model import Model, Prediction
@@ -27,6 +38,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "backbones": "graft.api",
     "bank": "graft.api",
+    "doctor": "graft.api",
     "evaluate": "graft.api",
     "features": "graft.api",
     "fit": "graft.api",
@@ -52,6 +64,7 @@ __all__ = [
     "__version__",
     "backbones",
     "bank",
+    "doctor",
     "evaluate",
     "features",
     "fit",
@@ -72,8 +85,7 @@ class _Package(ModuleType):
     """Keeps the verbs' names: `graft.features` stays the verb when the file `features.py` is read.
 
     Python sets every imported file as an attribute of its package; here that would replace
-    `backbones`, `bank`, `features` and `report` by the files of these names as soon as one is
-    imported.
+    verbs such as `features` and `report` by the files of these names as soon as one is imported.
     """
 
     def __setattr__(self, name: str, value: object) -> None:

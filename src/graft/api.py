@@ -10,6 +10,8 @@ from graft.backbones.load import list_backbones
 from graft.backbones.offline import offline_backbones
 from graft.bank.location import bank_folder
 from graft.bank.upkeep import ACTIONS, clear_bank, list_bank, verify_bank
+from graft.checkup import Checkup, check_up
+from graft.data.columns import Wanted
 from graft.errors import DataError, unknown_name
 from graft.features import feature_table
 from graft.model import Model, Prediction, load
@@ -20,7 +22,18 @@ from graft.run import run
 from graft.selection import Ranking, rank_backbones
 from graft.types import FloatArray, Json
 
-__all__ = ["backbones", "bank", "evaluate", "features", "fit", "load", "predict", "rank", "report"]
+__all__ = [
+    "backbones",
+    "bank",
+    "doctor",
+    "evaluate",
+    "features",
+    "fit",
+    "load",
+    "predict",
+    "rank",
+    "report",
+]
 
 
 def fit(
@@ -266,6 +279,60 @@ def rank(
         most_rows=rows,
         seed=seed,
         device=device,
+        progress=progress,
+    )
+
+
+def doctor(
+    data: object,
+    *,
+    input: str | None = None,  # noqa: A002 - the command line's name
+    label: str | None = None,
+    labels: Sequence[str] | None = None,
+    group: str | None = None,
+    test: object = None,
+    task: str | None = None,
+    backbone: str = "bundled",
+    weights: str = "pretrained",
+    size: int | None = None,
+    fix: str | Path | None = None,
+    rehearse: bool = True,
+    progress: Progress | None = None,
+) -> Checkup:
+    """Check a data set before anything costs; the data are not changed.
+
+    Opens every picture and looks for unreadable and blank ones, copies and near copies within and
+    across declared parts, groups on two sides, conflicting labels, tiny classes, spellings, sizes
+    and traits that give a class away; then forecasts disk, memory and time, and tries a small run.
+
+    Args:
+        data: Any source that `fit` takes.
+        input: Column of paths or pictures, in tables.
+        label: Column of labels, in tables.
+        labels: Several label columns.
+        group: Column whose values must not be split over train and test.
+        test: Another source as the test part.
+        task: The kind of task; found when None.
+        backbone: Whose preprocessing and speed count.
+        weights: `pretrained`, `random` or a weights file.
+        size: Height and width in pixels instead of the checkpoint's own.
+        fix: A CSV file that a cleaned list is written to.
+        rehearse: Whether a small run is tried in a temporary folder.
+        progress: Told how far the work is.
+
+    Raises:
+        UserError: The data do not exist, or a name or the machine is at fault.
+    """
+    wanted = Wanted(input, label, group, True, tuple(labels or ()), task)
+    return check_up(
+        data,
+        wanted,
+        test=test,
+        backbone=backbone,
+        weights=weights,
+        size=size,
+        fix=None if fix is None else Path(fix),
+        rehearse=rehearse,
         progress=progress,
     )
 

@@ -14,7 +14,18 @@ from collections.abc import Sequence
 
 import typer
 
-from graft.cli import backbones, bank, demo, evaluate, features, fit, predict, rank, report
+from graft.cli import (
+    backbones,
+    bank,
+    demo,
+    doctor,
+    evaluate,
+    features,
+    fit,
+    predict,
+    rank,
+    report,
+)
 from graft.cli.console import messages, print_json
 from graft.errors import GraftError, OutputError, ResourceError, UserError
 
@@ -37,6 +48,7 @@ app.command("rank")(rank.rank)
 app.command("backbones")(backbones.backbones)
 app.command("bank")(bank.bank)
 app.command("report")(report.report)
+app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 
 

@@ -101,6 +101,24 @@ def read_columns(tables: Sequence[Columns], wanted: Wanted) -> Examples:
     )
 
 
+def roles(table: Columns, wanted: Wanted) -> dict[str, str]:
+    """What each column of a table is taken for: `input`, `label`, `group`, `part` or `unused`.
+
+    Raises:
+        DataError: A column that is needed is not there.
+    """
+    found = {_column(table, "input", wanted.input, _INPUTS): "input"}
+    if wanted.labelled:
+        named = wanted.labels or (_column(table, "label", wanted.label, _LABELS),)
+        found |= dict.fromkeys(named, "label")
+    if wanted.group is not None:
+        found[_column(table, "group", wanted.group, ())] = "group"
+    part = next((name for name in table.cells if name.strip().casefold() in _PARTS), None)
+    if part is not None:
+        found.setdefault(part, "part")
+    return {name: found.get(name, "unused") for name in table.cells}
+
+
 def _labels(
     tables: Sequence[Columns], wanted: Wanted
 ) -> tuple[tuple[Task, ...], list[list[RowLabel]]]:

@@ -52,7 +52,8 @@ def read(
     Nothing is decoded here: pictures that cannot be opened show when they are.
 
     Args:
-        source: A path (folder or file), a Hugging Face object, or `hf:NAME`.
+        source: A path (folder or file), a Hugging Face object, `hf:NAME`, or what this function
+            returned before.
         input: The column of paths or pictures; found by its name when None.
         label: The column of class names (`fine` or `coarse` for CIFAR-100); found when None.
         group: The column whose values must stay on one side of a split.
@@ -119,6 +120,8 @@ def read_inputs(sources: Sequence[object]) -> tuple[Picture, ...]:
 
 
 def _read_one(source: object, wanted: Wanted) -> Examples:
+    if isinstance(source, Examples):
+        return source
     if is_dataset(source):
         return _read_dataset(source, "the data set", wanted)
     if not isinstance(source, (str, Path)):

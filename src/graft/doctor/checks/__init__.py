@@ -1,0 +1,1 @@
+"""The checks, one function per kind of fault. Adding one: a function here, a line in `CHECKS`."""

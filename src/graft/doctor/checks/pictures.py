@@ -1,0 +1,122 @@
+"""Sizes, shapes and modes against the backbone, and what they give away about the class."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from graft.doctor.finding import Finding, first, plural
+from graft.doctor.patient import Patient
+
+SMALL_SHARE = 0.25
+"""A picture is tiny whose shorter side is less than this share of the median's and the input's."""
+ELONGATED = 4.0
+RARE_SHARE = 0.1
+TELLTALE_SHARE, FEWEST_TELLTALE = 0.95, 10
+MODES = {"1": "grey", "L": "grey", "LA": "grey", "RGB": "colour", "RGBA": "colour", "P": "colour"}
+
+
+def tiny(patient: Patient) -> list[Finding]:
+    """Pictures far smaller than the others and than the backbone's input."""
+    sides = _short_sides(patient)
+    if not sides:
+        return []
+    limit = SMALL_SHARE * min(float(np.median(list(sides.values()))), min(patient.spec.size))
+    rows = [row for row, side in sides.items() if side < limit]
+    if not rows:
+        return []
+    shown = [f"{patient.name(row)}: {_size(patient, row)}" for row in rows]
+    what = f"{plural(len(rows), 'picture')} far smaller than the others"
+    advice = "look whether they are previews or placeholders"
+    return [Finding("tiny-pictures", "fault", what, len(rows), advice, first(shown))]
+
+
+def enlarged(patient: Patient) -> list[Finding]:
+    """Most pictures smaller than the backbone's input."""
+    sides = _short_sides(patient)
+    wanted = min(patient.spec.size)
+    small = [row for row, side in sides.items() if side < wanted]
+    if len(small) <= len(sides) / 2:
+        return []
+    what = f"{plural(len(small), 'picture')} are smaller than the backbone's {wanted} pixels"
+    advice = "nothing, or a smaller --size: they are enlarged, which costs time and adds nothing"
+    shown = [f"{patient.name(row)}: {_size(patient, row)}" for row in small]
+    return [Finding("enlarged", "note", what, len(small), advice, first(shown))]
+
+
+def elongated(patient: Patient) -> list[Finding]:
+    """Pictures so long that the crop or the squeeze loses most of them."""
+    sizes = {row: (f.width, f.height) for row, f in enumerate(patient.seen.facts) if f}
+    rows = [row for row, size in sizes.items() if max(size) > ELONGATED * min(size)]
+    if not rows:
+        return []
+    shown = [f"{patient.name(row)}: {_size(patient, row)}" for row in rows]
+    how = "squeezed" if patient.spec.crop_mode == "squash" else "cropped to their middle"
+    what = f"{plural(len(rows), 'picture')} more than {ELONGATED:.0f} times longer than wide"
+    advice = f"cut them first: they are {how}"
+    return [Finding("elongated", "note", what, len(rows), advice, first(shown))]
+
+
+def mixed_modes(patient: Patient) -> list[Finding]:
+    """A few grey pictures among colour ones, or the other way round; unusual modes."""
+    kinds = {row: MODES.get(f.mode, f.mode) for row, f in enumerate(patient.seen.facts) if f}
+    counts = Counter(kinds.values())
+    rare = [kind for kind, count in counts.items() if count < RARE_SHARE * len(kinds)]
+    rows = [row for row, kind in kinds.items() if kind in rare]
+    if not rows:
+        return []
+    shown = [f"{patient.name(row)}: {kinds[row]}" for row in rows]
+    what = f"{plural(len(rows), 'picture')} of another mode than the rest ({', '.join(rare)})"
+    advice = "nothing: all are converted; look whether they belong to the set"
+    return [Finding("mixed-modes", "note", what, len(rows), advice, first(shown))]
+
+
+def telltale(patient: Patient) -> list[Finding]:
+    """A class that can be told by the files' size, mode or format alone."""
+    if not patient.has_classes():
+        return []
+    found = []
+    for trait, values in _traits(patient).items():
+        classes = _given_away(patient, values)
+        if classes:
+            what = f"The {trait} of the files gives away {plural(len(classes), 'class', 'classes')}"
+            advice = "a model may learn that instead of the content: make all pictures alike"
+            found.append(Finding("telltale", "fault", what, len(classes), advice, first(classes)))
+    return found
+
+
+def _traits(patient: Patient) -> dict[str, list[str | None]]:
+    facts = patient.seen.facts
+    return {
+        "size": [f"{f.width}x{f.height}" if f else None for f in facts],
+        "mode": [MODES.get(f.mode, f.mode) if f else None for f in facts],
+        "format": [kind or None for kind in patient.seen.formats],
+    }
+
+
+def _given_away(patient: Patient, values: list[str | None]) -> list[str]:
+    """Classes that have a value almost to themselves, and hardly any other value."""
+    by_class: dict[str, Counter[str]] = defaultdict(Counter)
+    for label, value in zip(patient.labels(), values, strict=True):
+        if label is not None and value is not None:
+            by_class[label][value] += 1
+    total: Counter[str] = Counter()
+    for counts in by_class.values():
+        total.update(counts)
+    given_away = []
+    for label, counts in by_class.items():
+        value, count = counts.most_common(1)[0]
+        own = count >= TELLTALE_SHARE * counts.total() and count >= FEWEST_TELLTALE
+        if own and len(by_class) > 1 and count >= TELLTALE_SHARE * total[value]:
+            given_away.append(f"{label}: {value}")
+    return given_away
+
+
+def _short_sides(patient: Patient) -> dict[int, int]:
+    return {r: min(f.width, f.height) for r, f in enumerate(patient.seen.facts) if f}
+
+
+def _size(patient: Patient, row: int) -> str:
+    facts = patient.seen.facts[row]
+    return f"{facts.width}x{facts.height}" if facts else "unknown"
