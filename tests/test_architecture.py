@@ -16,7 +16,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "graft"
 FLOORS = (
     ("errors", "types", "device", "progress", "recipe"),
     ("backbones", "heads", "data", "closedform"),
-    ("network",),
+    ("network", "statistics"),
     ("plan", "evaluation", "export"),
     ("bank",),
     ("strategies", "objectives"),

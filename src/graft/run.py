@@ -22,7 +22,7 @@ from graft.export.native import save_model
 from graft.heads.build import build_head
 from graft.network import Network
 from graft.objectives import CLASS_WEIGHTS
-from graft.plan import Auditor
+from graft.plan import Audit, Auditor
 from graft.progress import Progress, Silent
 from graft.recipe import Recipe
 from graft.runs.assessment import Assessor
@@ -34,7 +34,7 @@ from graft.runs.predictor import probabilities
 from graft.runs.preparation import Prepared, prepare
 from graft.runs.result import data_part, plan_part, timestamp, versions
 from graft.scenarios import Problem, build_scenario
-from graft.strategies import Phase, build_strategy
+from graft.strategies import Phase, build_strategy, phases_for
 from graft.training import History, StageRunner, TrainingOptions, choose_schedule
 from graft.training.stage import StageData
 from graft.types import FloatArray, IntArray, Json
@@ -144,10 +144,12 @@ def begin(
         backbone = load_backbone(
             recipe.backbone, weights=recipe.weights, size=recipe.size, seed=recipe.seed
         )
+        if recipe.strategy:  # whether it fits is known before the data cost anything
+            build_strategy(recipe.strategy).phases([block.name for block in backbone.blocks])
         prepared = prepared or prepare(recipe, data, backbone.spec, root, progress)
     network = graft_head(recipe, backbone, len(prepared.examples.labels))
     recipe = resolve(recipe, network, len(prepared.split.train))
-    phases = build_strategy(str(recipe.strategy)).phases([b.name for b in backbone.blocks])
+    phases = phases_for(str(recipe.strategy), network)
     device = next(network.parameters()).device
     feed = Feed(prepared.pixels, prepared.digests, network, device, root, progress, recipe.storage)
     with clock.part("prefix"):
@@ -176,7 +178,18 @@ def train(attempt: Attempt, history: History) -> None:
     with attempt.clock.part("train"):
         for stage in build_scenario(recipe.scenario).stages(problem):
             runner.run(attempt.phases, stage.data, stage.objective, stage.epochs)
+            audit(attempt)
         runner.network.eval()
+
+
+def audit(attempt: Attempt) -> Audit:
+    """What moved since the beginning; after each stage, and in the end.
+
+    Raises:
+        AuditError: A frozen tensor moved.
+    """
+    allowed = {name for record in attempt.runner.records for name in record.tensors}
+    return attempt.auditor.compare(allowed)
 
 
 def conclude(attempt: Attempt, folder: RunFolder) -> Finished:
@@ -188,7 +201,7 @@ def conclude(attempt: Attempt, folder: RunFolder) -> Finished:
     """
     recipe, prepared, runner = attempt.recipe, attempt.prepared, attempt.runner
     network, feed = attempt.network, attempt.feed
-    audit = attempt.auditor.compare([name for r in runner.records for name in r.trained])
+    proof = audit(attempt)
     with attempt.clock.part("evaluate"):
         assessor = Assessor(
             prepared.examples, prepared.split, feed, attempt.pretrained, recipe.seed
@@ -203,7 +216,7 @@ def conclude(attempt: Attempt, folder: RunFolder) -> Finished:
         **data_part(prepared.examples, prepared.split),
         "data": prepared.facts,
         **measured,
-        **plan_part(network, runner.records, attempt.phases[-1].plan.norm, audit),
+        **plan_part(network, runner.records, attempt.phases[-1].plan, proof),
         "preprocess": network.backbone.spec.to_dict(),
         "bank": feed.use.to_dict(),
         "engine": prefix_engine(device),

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from graft.data import Examples, Split
 from graft.network import Network
-from graft.plan import Audit
+from graft.plan import Audit, Plan
 from graft.training import PhaseRecord
 from graft.types import Json
 
@@ -44,7 +44,7 @@ def data_part(examples: Examples, split: Split) -> Json:
     }
 
 
-def plan_part(network: Network, records: Sequence[PhaseRecord], norm: str, audit: Audit) -> Json:
+def plan_part(network: Network, records: Sequence[PhaseRecord], plan: Plan, audit: Audit) -> Json:
     """What was planned, what was done, and the proof."""
     trained = {name for record in records for name in record.trained}
     tensors = dict(network.backbone.model.named_parameters())
@@ -59,19 +59,25 @@ def plan_part(network: Network, records: Sequence[PhaseRecord], norm: str, audit
     depths = [number for number, block in enumerate(blocks) if block["trained"]]
     head = sum(p.numel() for p in network.head.parameters())
     total = sum(b["parameters"] for b in blocks)
-    moving = sum(b["parameters"] for b in blocks if b["trained"])
+    moving = max((record.parameters for record in records), default=head)
     return {
         "frozen_depth": min(depths, default=len(blocks)),
         "plan": {
-            "norm": norm,
+            "norm": plan.norm,
+            "part": plan.part,
             "phases": [record.to_dict() for record in records],
             "blocks": blocks,
         },
-        "parameters": {"total": total + head, "trainable": moving + head},
+        "parameters": {"total": total + head, "trainable": moving},
         "audit": {
             "moved": [*audit.moved],
             "frozen": [*audit.frozen],
             "drift_bytes": audit.drift_bytes,
+            "tensors": {
+                "moved": audit.tensors_moved,
+                "allowed": audit.tensors_allowed,
+                "total": audit.tensors,
+            },
         },
     }
 

@@ -3,13 +3,53 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from torch import Tensor, nn
+
+from graft.network import Network
 from graft.plan import Plan
 
 Solver = Literal["exact", "gradient"]
+Weights = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a strategy is given when its last phase is over: callables, never a data set.
+
+    Attributes:
+        network: As the phase left it.
+        plan: The phase's.
+        origin: Every tensor of the network's state by name, as it was before any block trained:
+            the pretrained backbone, and the probe's head where the strategy begins with a probe.
+        suffix: What turns the inputs that `batches` yields into logits; its modules are the
+            network's own.
+        score: The validation loss of the network as it now is, or None without validation rows.
+        batches: A pass over the training inputs, in a fixed random order, without augmentation.
+    """
+
+    network: Network
+    plan: Plan
+    origin: Weights
+    suffix: nn.Module
+    score: Callable[[], float] | None
+    batches: Callable[[], Iterator[Tensor]]
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Adapters in place.
+
+    Attributes:
+        merge: Folds them into the backbone's weights, which becomes plain again.
+        tensors: Names of the backbone's tensors that merging changes.
+    """
+
+    merge: Callable[[], None]
+    tensors: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +67,14 @@ class Phase:
         fixed_lr: Whether the rate holds for every family, as where new tensors train and the
             backbone's own do not.
         keep_start: Whether the weights at the start compete with every epoch's on validation.
+        attach: Puts adapters, drawn from a seed, into the network before the phase begins; they
+            are merged when it is over.
+        penalty: Added to the loss: the network and `Ending.origin` to a scalar. The backbone's
+            weight decay is off where there is one.
+        average: Number of steps taken to the share of the old average that is kept; validation
+            and the phase's result then use the running average of the weights.
+        finalize: Called in order when the phase is over; each may change the network, and returns
+            a note for the result.
     """
 
     name: str
@@ -36,6 +84,10 @@ class Phase:
     lr: float = 1e-3
     keep_start: bool = False
     fixed_lr: bool = False
+    attach: Callable[[Network, int], Attached] | None = None
+    penalty: Callable[[Network, Weights], Tensor] | None = None
+    average: Callable[[int], float] | None = None
+    finalize: tuple[Callable[[Ending], str], ...] = ()
 
 
 class Strategy(ABC):
@@ -48,3 +100,34 @@ class Strategy(ABC):
         Raises:
             UnknownNameError: The strategy's setting does not fit this backbone.
         """
+
+
+class Modifier(ABC):
+    """Changes the phases of any strategy; `+` adds one, as in `lp-ft+ema`."""
+
+    @abstractmethod
+    def modify(self, phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+        """The changed phases.
+
+        Raises:
+            ContradictionError: There is nothing in these phases that it could change.
+        """
+
+
+class ContradictionError(Exception):
+    """A modifier does not fit a strategy; `combine` turns it into the user's message.
+
+    Args:
+        reason: Why not, as the rest of a sentence that begins with the combination.
+        next: What to do instead.
+    """
+
+    def __init__(self, reason: str, next: str) -> None:  # noqa: A002
+        super().__init__(reason)
+        self.reason = reason
+        self.next = next
+
+
+def probe(blocks: Sequence[str]) -> Phase:
+    """The phase that most strategies begin with: an exact linear head on frozen features."""
+    return Phase("probe", Plan.top(blocks, 0), "exact", share=0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graft.plan import Plan
-from graft.strategies.base import Phase, Strategy
+from graft.strategies.base import Phase, Strategy, probe
 
 
 class LinearProbeThenFineTune(Strategy):
@@ -20,6 +20,5 @@ class LinearProbeThenFineTune(Strategy):
 
     def phases(self, blocks: Sequence[str]) -> tuple[Phase, ...]:
         """An exact probe, then one gradient phase over all blocks."""
-        probe = Phase("probe", Plan.top(blocks, 0), "exact", share=0.0)
         everything = Plan.top(blocks, len(blocks))
-        return (probe, Phase("fine-tune", everything, "gradient", lr=3e-4, keep_start=True))
+        return (probe(blocks), Phase("fine-tune", everything, "gradient", lr=3e-4, keep_start=True))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graft.errors import UnknownNameError
 from graft.plan import Plan
-from graft.strategies.base import Phase, Strategy
+from graft.strategies.base import Phase, Strategy, probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,5 @@ class TopK(Strategy):
                 allowed=f"top-k:1 to top-k:{len(blocks)}",
                 next="choose k in that range",
             )
-        probe = Phase("probe", Plan.top(blocks, 0), "exact", share=0.0)
         top = Phase("top", Plan.top(blocks, self.k), "gradient", lr=3e-4, keep_start=True)
-        return (probe, top)
+        return (probe(blocks), top)

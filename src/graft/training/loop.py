@@ -51,6 +51,7 @@ class Loop:
         modes: Training and evaluation mode.
         clip: Largest norm of the gradient; 0 for any.
         accumulate: Batches whose gradients make one step.
+        after_step: Called after every optimizer step, if there is anything to do.
     """
 
     step: Callable[[Batch], Tensor]
@@ -61,6 +62,7 @@ class Loop:
     modes: Switch
     clip: float
     accumulate: int = 1
+    after_step: Callable[[], None] | None = None
 
     def run_epoch(self, number: int) -> float:
         """One pass over the batches; returns the mean loss.
@@ -76,6 +78,8 @@ class Loop:
             clip_gradients(self.optimizer, self.clip)
             self.optimizer.step()
             self.schedule.step()
+            if self.after_step:
+                self.after_step()
             size = sum(len(batch) for batch in group)
             total += loss * size
             rows += size

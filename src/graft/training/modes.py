@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
 
-import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from graft.network import Network
 from graft.plan import Plan, set_training_mode
-
-# After this many batches an average of BatchNorm's statistics has settled (the schedule-free
-# authors' advice for their optimizer).
-STATISTICS_BATCHES = 50
-
+from graft.statistics import retake_statistics
+from graft.training.average import Average
 
 @dataclass(slots=True)
 class Modes:
@@ -33,6 +27,7 @@ class Modes:
         optimizer: Over everything that trains.
         suffix: What eats the inputs.
         inputs: A new iterator over training inputs, for BatchNorm's statistics.
+        average: Of the weights, which answers in their place, if there is one.
     """
 
     plan: Plan
@@ -40,9 +35,12 @@ class Modes:
     optimizer: Optimizer
     suffix: nn.Module
     inputs: Callable[[], Iterable[Tensor]]
+    average: Average | None = None
 
     def train(self) -> None:
         """Ready for steps; idempotent."""
+        if self.average:
+            self.average.hide()
         set_training_mode(self.plan, self.network)
         if _averages(self.optimizer):
             self.optimizer.train()  # type: ignore[attr-defined]
@@ -54,31 +52,10 @@ class Modes:
             self.optimizer.eval()  # type: ignore[attr-defined]
             set_training_mode(self.plan, self.network)
             retake_statistics(self.network, self.suffix, self.inputs())
+        if self.average:
+            self.average.show()
         self.network.eval()
 
 
 def _averages(optimizer: Optimizer) -> bool:
     return "train_mode" in optimizer.defaults
-
-
-@torch.no_grad()
-def retake_statistics(network: nn.Module, suffix: nn.Module, inputs: Iterable[Tensor]) -> None:
-    """Replace the statistics of BatchNorm layers in training mode by means over some batches.
-
-    Args:
-        network: Its layers in training mode are changed, the others left alone.
-        suffix: What eats the inputs.
-        inputs: Batches of them, of which the first 50 are used.
-    """
-    live = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.training]
-    live = [module for module in live if module.track_running_stats]
-    if not live:
-        return
-    momenta = [module.momentum for module in live]
-    for module in live:
-        module.reset_running_stats()
-        module.momentum = None  # a cumulative mean
-    for batch in islice(inputs, STATISTICS_BATCHES):
-        suffix(batch)
-    for module, momentum in zip(live, momenta, strict=True):
-        module.momentum = momentum

@@ -13,7 +13,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from graft.errors import unknown_name
 from graft.network import Network
-from graft.plan import Plan
+from graft.plan import Plan, trained_parameters
 
 Groups = list[dict[str, object]]
 
@@ -85,12 +85,9 @@ def build_optimizer(
 def _parameter_groups(
     plan: Plan, network: Network, objective: nn.Module, lr: float, decay: float
 ) -> Groups:
-    tensors = dict(network.backbone.model.named_parameters())
     groups: Groups = []
-    for block, entry in zip(network.backbone.blocks, plan.blocks, strict=True):
-        if entry.trains:
-            members = [tensors[name] for name in block.tensors if name in tensors]
-            groups += _by_decay(members, lr * entry.lr_scale, decay)
+    for entry, members in trained_parameters(plan, network):
+        groups += _by_decay(members.values(), lr * entry.lr_scale, decay)
     rest = [*network.head.parameters(), *objective.parameters()]
     return groups + _by_decay(rest, lr, decay)
 

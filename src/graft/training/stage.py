@@ -18,9 +18,10 @@ from graft.device import precision
 from graft.heads.linear import LinearHead
 from graft.network import Network
 from graft.objectives import Objective
-from graft.plan import Plan, apply
+from graft.plan import Plan, apply, movable
 from graft.progress import Progress
-from graft.strategies import Phase, Solver
+from graft.strategies import Ending, Phase, Solver, Weights
+from graft.training.average import Average
 from graft.training.history import History
 from graft.training.loop import Best, Loop, Scores, run_epochs
 from graft.training.modes import Modes
@@ -63,12 +64,25 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class PhaseRecord:
-    """What a phase did; `trained` names the blocks it let move."""
+    """What a phase did.
+
+    Attributes:
+        name: The phase's name.
+        outcome: How it was solved.
+        seconds: How long it took.
+        trained: The blocks that it let move, and `head`.
+        tensors: Names of the backbone's tensors that it let move; with adapters, those that
+            merging changes.
+        parameters: How many numbers it trained.
+        note: What the user should know of it.
+    """
 
     name: str
     outcome: Outcome
     seconds: float
     trained: tuple[str, ...]
+    tensors: frozenset[str]
+    parameters: int
     note: str
 
     def to_dict(self) -> Json:
@@ -81,6 +95,7 @@ class PhaseRecord:
             "lr": self.outcome.lr,
             "seconds": round(self.seconds, 3),
             "trained": [*self.trained],
+            "parameters": self.parameters,
             "note": self.note,
         }
 
@@ -98,6 +113,7 @@ class StageRunner:
         progress: Told about every epoch.
         warnings: Sentences for the result.
         records: What each phase did.
+        origin: The weights before any block trained in this stage, where a phase asks for them.
     """
 
     network: Network
@@ -108,6 +124,7 @@ class StageRunner:
     progress: Progress
     warnings: list[str] = field(default_factory=list)
     records: list[PhaseRecord] = field(default_factory=list)
+    origin: Weights = field(default_factory=dict)
 
     def run(
         self, phases: Sequence[Phase], data: StageData, objective: Objective, epochs: int | None
@@ -118,23 +135,84 @@ class StageRunner:
             DivergenceError: A gradient phase diverged before its first epoch was over.
         """
         objective.to(self.device)
+        self.origin = {}
         for phase in phases:
-            begun = perf_counter()
-            apply(phase.plan, self.network)
-            source = open_source(self.network, phase.plan.frozen_depth, self.feed, self.warnings)
-            if phase.solver == "exact" and self._solve(source, data, objective):
-                outcome = Outcome("exact")
-            else:
-                outcome = self._descend(phase, source, data, objective, epochs)
-            self._record(phase, outcome, perf_counter() - begun)
+            if phase.plan.trained and any(p.penalty or p.finalize for p in phases):
+                self._remember_origin()
+            self._run_phase(phase, data, objective, epochs)
 
-    def _record(self, phase: Phase, outcome: Outcome, seconds: float) -> None:
-        note = ""
+    def _remember_origin(self) -> None:
+        if not self.origin:
+            state = self.network.state_dict()
+            self.origin = {name: tensor.clone() for name, tensor in state.items()}
+
+    def _run_phase(
+        self, phase: Phase, data: StageData, objective: Objective, epochs: int | None
+    ) -> None:
+        begun = perf_counter()
+        attached = phase.attach(self.network, self.options.seed) if phase.attach else None
+        apply(phase.plan, self.network)
+        parameters = sum(p.numel() for p in self.network.parameters() if p.requires_grad)
+        source = self._open(phase)
+        if phase.solver == "exact" and self._solve(source, data, objective):
+            outcome = Outcome("exact")
+        else:
+            outcome = self._descend(phase, source, data, objective, epochs)
+        merged: tuple[str, ...] = ()
+        if attached:
+            attached.merge()
+            merged = attached.tensors
+            source = self._open(phase)
+        notes = self._finalize(phase, source, data, objective)
+        tensors = movable(phase.plan, self.network) | {*merged}
+        seconds = perf_counter() - begun
+        self._record(phase, outcome, seconds, tensors, parameters, notes)
+
+    def _open(self, phase: Phase) -> Source:
+        return open_source(self.network, phase.plan.frozen_depth, self.feed, self.warnings)
+
+    def _finalize(
+        self, phase: Phase, source: Source, data: StageData, objective: Objective
+    ) -> list[str]:
+        if not phase.finalize:
+            return []
+        validate = self._validation(source, data, objective)
+        batches = self.batches(source, data, data.train, training=True, augment="none")
+        ending = Ending(
+            network=self.network,
+            plan=phase.plan,
+            origin=self.origin,
+            suffix=source.suffix,
+            score=None if validate is None else (lambda: validate()["loss"]),
+            batches=lambda: (batch.inputs for batch in batches.epoch(0)),
+        )
+        return [finalize(ending) for finalize in phase.finalize]
+
+    def _record(
+        self,
+        phase: Phase,
+        outcome: Outcome,
+        seconds: float,
+        tensors: frozenset[str],
+        parameters: int,
+        notes: list[str],
+    ) -> None:
         if phase.solver != outcome.solver:
-            note = "no exact solution for this head and loss: gradient descent"
-            self.warnings.append(f"Phase '{phase.name}': {note}.")
-        trained = (*phase.plan.trained, "head")
-        self.records.append(PhaseRecord(phase.name, outcome, seconds, trained, note))
+            notes = ["no exact solution for this head and loss: gradient descent", *notes]
+            self.warnings.append(f"Phase '{phase.name}': {notes[0]}.")
+        blocks = self.network.backbone.blocks
+        trained = [block.name for block in blocks if not tensors.isdisjoint(block.tensors)]
+        self.records.append(
+            PhaseRecord(
+                phase.name,
+                outcome,
+                seconds,
+                (*trained, "head"),
+                tensors,
+                parameters,
+                "; ".join(notes),
+            )
+        )
 
     def _solve(self, source: Source, data: StageData, objective: Objective) -> bool:
         """Set the head to the exact solution; False where there is none."""
@@ -186,27 +264,33 @@ class StageRunner:
     ) -> Loop:
         """What takes the steps of a gradient phase; its schedule ends after `steps`."""
         options = self.options
+        if phase.penalty:
+            self._remember_origin()
         optimizer = build_optimizer(
             options.optimizer,
             phase.plan,
             self.network,
             objective,
             lr=self.rate(phase),
-            weight_decay=options.weight_decay,
+            weight_decay=0.0 if phase.penalty else options.weight_decay,
         )
+        average = None
+        if phase.average:
+            average = Average(moving(self.network, phase.plan), phase.average)
 
         def inputs() -> Iterator[Tensor]:
             return (batch.inputs for batch in batches.epoch(0))
 
         return Loop(
-            step=partial(self._loss, objective, source.suffix),
+            step=partial(self._loss, phase, objective, source.suffix),
             weigh=objective.weigh,
             batches=batches,
             optimizer=optimizer,
             schedule=build_schedule(options.schedule, optimizer, steps),
-            modes=Modes(phase.plan, self.network, optimizer, source.suffix, inputs),
+            modes=Modes(phase.plan, self.network, optimizer, source.suffix, inputs, average),
             clip=options.clip,
             accumulate=options.accumulate,
+            after_step=average.after_step if average else None,
         )
 
     def rate(self, phase: Phase) -> float:
@@ -216,10 +300,16 @@ class StageRunner:
         return phase_rate(phase, self.network.backbone, self.options.optimizer)
 
     def batches(
-        self, source: Source, data: StageData, rows: IntArray, *, training: bool
+        self,
+        source: Source,
+        data: StageData,
+        rows: IntArray,
+        *,
+        training: bool,
+        augment: str | None = None,
     ) -> Batches:
         """Batches of some rows: shuffled and augmented for training, in order otherwise."""
-        name = self.options.augment if training and source.depth == 0 else "none"
+        name = augment or self.options.augment if training and source.depth == 0 else "none"
         return Batches(
             lambda chosen: source.reader(rows[chosen]),
             data.targets[rows],
@@ -245,17 +335,19 @@ class StageRunner:
         return validate
 
     def _best(self, phase: Phase, validate: Callable[[], Scores] | None) -> Best:
-        best = Best(take=partial(snapshot, self.network, phase.plan), restore=self._restore)
+        best = Best(
+            take=partial(snapshot, self.network, phase.plan),
+            restore=partial(self.network.load_state_dict, strict=False),
+        )
         if phase.keep_start and validate is not None:
             best.offer(0, validate()["loss"])
         return best
 
-    def _restore(self, weights: Json) -> None:
-        self.network.load_state_dict(weights, strict=False)
-
-    def _loss(self, objective: Objective, suffix: nn.Module, batch: Batch) -> Tensor:
+    def _loss(self, phase: Phase, objective: Objective, suffix: nn.Module, batch: Batch) -> Tensor:
         with precision(self.device):
             losses = objective(suffix, batch)
+        if phase.penalty:
+            losses = {**losses, "penalty": phase.penalty(self.network, self.origin)}
         return torch.stack([*losses.values()]).sum()
 
     def _add_row(self, phase: str, row: Json) -> None:
@@ -278,17 +370,16 @@ def phase_epochs(phase: Phase, epochs: int | None, batches: int) -> int:
     return max(1, round(epochs * phase.share))
 
 
-def snapshot(network: Network, plan: Plan) -> Json:
-    """Copies of every tensor that the plan lets move."""
-    trained = set(plan.trained)
-    names = {
-        f"backbone.model.{name}"
-        for block in network.backbone.blocks
-        if block.name in trained
-        for name in block.tensors
-    }
+def moving(network: Network, plan: Plan) -> dict[str, Tensor]:
+    """Every tensor that the plan lets move, by its name in the network; not copies."""
+    names = {f"backbone.model.{name}" for name in movable(plan, network)}
     return {
-        name: tensor.detach().clone()
+        name: tensor
         for name, tensor in network.state_dict().items()
         if name in names or name.startswith("head.")
     }
+
+
+def snapshot(network: Network, plan: Plan) -> Json:
+    """Copies of every tensor that the plan lets move."""
+    return {name: tensor.detach().clone() for name, tensor in moving(network, plan).items()}

@@ -1,0 +1,53 @@
+"""A running average of the weights, put in the network's place whenever it is judged or copied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+
+class Average:
+    """Averages tensors after every optimizer step.
+
+    Args:
+        tensors: What is averaged, by name: aliases of the network's own memory. A tensor that is
+            not of floating point (a counter of batches) is copied.
+        kept: Number of steps taken, from 1, to the share of the old average that is kept.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], kept: Callable[[int], float]) -> None:
+        self._pairs = [(tensor, tensor.detach().clone()) for tensor in tensors.values()]
+        self._kept = kept
+        self._steps = 0
+        self._shown = False
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Take the present weights into the average."""
+        self._steps += 1
+        new = 1 - self._kept(self._steps)
+        for tensor, mean in self._pairs:
+            if mean.is_floating_point():
+                mean.lerp_(tensor, new)
+            else:
+                mean.copy_(tensor)
+
+    def show(self) -> None:
+        """Put the average in the network, and the weights in training aside; idempotent."""
+        if not self._shown:
+            self._swap()
+
+    def hide(self) -> None:
+        """Put the weights in training back; idempotent."""
+        if self._shown:
+            self._swap()
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        for tensor, other in self._pairs:
+            present = tensor.clone()
+            tensor.copy_(other)
+            other.copy_(present)
+        self._shown = not self._shown
