@@ -126,6 +126,15 @@ def build_network(
 @pytest.fixture
 def make_feed(photos: Path) -> Callable[..., Feed]:
     """`make_feed(network, folder=photos)`: all rows of a folder, in the present bank."""
+
+    def make(network: Network, folder: Path = photos) -> Feed:
+        return build_feed(network, folder)
+
+    return make
+
+
+def build_feed(network: Network, folder: Path) -> Feed:
+    """All rows of a folder, in the present bank."""
     import torch
 
     from graft.bank import bank_folder
@@ -134,9 +143,6 @@ def make_feed(photos: Path) -> Callable[..., Feed]:
     from graft.data import read
     from graft.progress import Silent
 
-    def make(network: Network, folder: Path = photos) -> Feed:
-        pixels = Pixels(read(folder), network.backbone.spec, bank_folder(), Silent())
-        digests = [digest for digest in pixels.digests if digest]
-        return Feed(pixels, digests, network, torch.device("cpu"), bank_folder(), Silent())
-
-    return make
+    pixels = Pixels(read(folder), network.backbone.spec, bank_folder(), Silent())
+    digests = [digest for digest in pixels.digests if digest]
+    return Feed(pixels, digests, network, torch.device("cpu"), bank_folder(), Silent())

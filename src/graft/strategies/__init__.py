@@ -162,7 +162,7 @@ def build_strategy(spec: str) -> Strategy:
             modifiers that exclude each other.
     """
     first, *rest = spec.split("+")
-    if rest and first not in STRATEGIES and first.partition(":")[0] in MODIFIERS:
+    if _is_modifier(first):
         raise _not_first(spec, first)
     strategy = build_entry("strategy", first, STRATEGIES)
     if not rest:
@@ -174,11 +174,16 @@ def build_strategy(spec: str) -> Strategy:
     return Combined(spec, strategy, tuple(built[text] for text in texts))
 
 
+def _is_modifier(text: str) -> bool:
+    name = text.partition(":")[0]
+    return name in MODIFIERS and name not in STRATEGIES
+
+
 def _not_first(spec: str, first: str) -> UnknownNameError:
     return UnknownNameError(
         f"'{spec}' begins with the modifier '{first}'",
         allowed="a strategy first, then modifiers",
-        next=f"use 'lp-ft+{spec}'",
+        next=f"use 'lp-ft+{first}'",
     )
 
 

@@ -1,0 +1,173 @@
+"""What every strategy promises, on every scenario and family of backbones; written once.
+
+Nothing is to be added here for a new strategy, modifier or scenario: the tables are walked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from graft.backbones.parts import parameters_of
+from graft.bank.feed import Feed
+from graft.closedform import LinearSolution
+from graft.errors import UnknownNameError
+from graft.export.native import load_model, save_model
+from graft.network import Network
+from graft.objectives import Classification
+from graft.plan import Auditor
+from graft.progress import Silent
+from graft.scenarios import SCENARIOS, Problem, build_scenario
+from graft.strategies import MODIFIERS, STRATEGIES, phases_for
+from graft.training import History, PhaseRecord, StageRunner, TrainingOptions, stage
+from graft.training.stage import StageData
+from graft.types import FloatArray, IntArray
+
+MakeNetwork = Callable[..., Network]
+MakeFeed = Callable[..., Feed]
+FAMILIES = ("test_resnet", "mobilenetv3_small_050", "test_convnext", "test_vit", "bundled")
+COMBINATIONS = [f"lp-ft+{name}" for name in MODIFIERS] + [
+    "full+ema+bn-reestimate", "gradual:2+l2-sp+wise", "dora:2+ema+wise", "norm-only+bn-live",
+]  # fmt: skip
+SPECS = [*STRATEGIES, *COMBINATIONS]
+# Of the other families, what depends on the kinds of layers most; the rest takes minutes.
+OFTEN = {"lora", "norm-only", "gradual"}
+# One row in two is learnt from; the classes are strewn over the colours, so that it takes effort.
+TARGETS = np.arange(36) * 7 % 3
+DATA = StageData(np.arange(0, 36, 2), np.arange(1, 36, 4), TARGETS)
+LABELS = ("a", "b", "c")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network that a strategy has trained, and what is known of it."""
+
+    network: Network
+    before: dict[str, Tensor]
+    kinds: list[type[nn.Module]]
+    records: list[PhaseRecord]
+    optimizers: list[tuple[Optimizer, set[int]]]
+
+
+def quick_solution(
+    objective: Classification, features: FloatArray, targets: IntArray, _: object
+) -> LinearSolution:
+    """Ridge instead of logistic regression: exact enough to begin from, and cheap."""
+    centre = features.mean(axis=0)
+    centred = (features - centre).astype(np.float64)
+    known = np.eye(objective.classes)[targets] - 1 / objective.classes
+    gram = centred.T @ centred + 10.0 * np.eye(centred.shape[1])
+    weight = np.linalg.solve(gram, centred.T @ known).T
+    return LinearSolution(weight, -weight @ centre)
+
+
+def train(
+    network: Network, feed: Feed, spec: str, scenario: str, patch: pytest.MonkeyPatch
+) -> Trained:
+    built: list[tuple[Optimizer, set[int]]] = []
+
+    def listening(*args: object, **settings: object) -> Optimizer:
+        optimizer = original(*args, **settings)  # type: ignore[arg-type]
+        built.append((optimizer, {id(p) for p in network.parameters() if p.requires_grad}))
+        return optimizer
+
+    original = stage.build_optimizer
+    patch.setattr(stage, "build_optimizer", listening)
+    patch.setattr(Classification, "solve", quick_solution)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    kinds = [type(module) for module in network.modules()]
+    options = TrainingOptions(batch_size=9, augment="none", seed=3)
+    runner = StageRunner(network, feed, torch.device("cpu"), options, History(), Silent())
+    auditor, phases = Auditor(network), phases_for(spec, network)
+    for part in build_scenario(scenario).stages(Problem(DATA, classes=3, epochs=2)):
+        runner.run(phases, part.data, part.objective, part.epochs)
+        auditor.compare({name for record in runner.records for name in record.tensors})
+    network.eval()
+    return Trained(network, before, kinds, runner.records, built)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((s, c, f), marks=() if f == FAMILIES[0] or s in OFTEN else pytest.mark.long)
+        for f in FAMILIES
+        for s in SPECS
+        for c in SCENARIOS
+    ],
+    ids="-".join,
+)
+def trained(
+    request: pytest.FixtureRequest,
+    photos: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Trained]:
+    from conftest import build_feed, build_network
+
+    spec, scenario, family = request.param
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRAFT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        network = build_network(family)
+        try:
+            yield train(network, build_feed(network, photos), spec, scenario, patch)
+        except UnknownNameError as problem:
+            pytest.skip(problem.found)
+
+
+def names_allowed(trained: Trained) -> set[str]:
+    return {name for record in trained.records for name in record.tensors}
+
+
+def test_what_was_frozen_keeps_every_bit(trained: Trained) -> None:
+    allowed = {f"backbone.model.{name}" for name in names_allowed(trained)}
+    for name, tensor in trained.network.state_dict().items():
+        if name not in allowed and not name.startswith("head."):
+            assert torch.equal(tensor, trained.before[name]), name
+
+
+def test_every_trained_parameter_is_in_exactly_one_group(trained: Trained) -> None:
+    for optimizer, requiring in trained.optimizers:
+        members = [id(p) for group in optimizer.param_groups for p in group["params"]]
+        assert len(members) == len(set(members))
+        assert set(members) == requiring
+        assert all(group["lr"] >= 0 for group in optimizer.param_groups)
+
+
+def test_the_network_is_plain_again(trained: Trained) -> None:
+    network = trained.network
+    assert [type(module) for module in network.modules()] == trained.kinds
+    assert network.state_dict().keys() == trained.before.keys()
+    tensors = {name for block in network.backbone.blocks for name in block.tensors}
+    model = network.backbone.model
+    assert tensors == {name for name, _ in [*model.named_parameters(), *model.named_buffers()]}
+    assert not parameters_of(model, "adapters")
+
+
+def test_the_saved_model_answers_alike(trained: Trained, tmp_path: Path) -> None:
+    saved = save_model(tmp_path / "model", trained.network, LABELS, "classification", {})
+    assert saved.format == "timm"
+    images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        found = load_model(saved.folder).network(images)
+        expected = trained.network(images)
+    assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_same_seed_gives_the_same_bytes(
+    spec: str, make_network: MakeNetwork, make_feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for noise in range(2):
+        network = make_network()
+        torch.manual_seed(noise)  # nothing may depend on what was drawn before
+        trained = train(network, make_feed(network), spec, "standard", monkeypatch)
+        found.append(trained.network.state_dict())
+    for name, tensor in found[0].items():
+        assert torch.equal(tensor, found[1][name]), name
