@@ -97,7 +97,7 @@ def trained(photos: Path, tiny: Json, tmp_path_factory: pytest.TempPathFactory) 
     return fit(str(photos), **tiny, strategy="lp-ft", out=out)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_network() -> Callable[..., Network]:
     """`make_network(architecture="test_resnet", head="linear", classes=3, seed=0)`."""
     return build_network
@@ -123,18 +123,9 @@ def build_network(
     return Network(backbone, build_head(head, backbone.num_features, classes, seed=seed)).eval()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_feed(photos: Path) -> Callable[..., Feed]:
     """`make_feed(network, folder=photos)`: all rows of a folder, in the present bank."""
-
-    def make(network: Network, folder: Path = photos) -> Feed:
-        return build_feed(network, folder)
-
-    return make
-
-
-def build_feed(network: Network, folder: Path) -> Feed:
-    """All rows of a folder, in the present bank."""
     import torch
 
     from graft.bank import bank_folder
@@ -143,6 +134,9 @@ def build_feed(network: Network, folder: Path) -> Feed:
     from graft.data import read
     from graft.progress import Silent
 
-    pixels = Pixels(read(folder), network.backbone.spec, bank_folder(), Silent())
-    digests = [digest for digest in pixels.digests if digest]
-    return Feed(pixels, digests, network, torch.device("cpu"), bank_folder(), Silent())
+    def make(network: Network, folder: Path = photos) -> Feed:
+        pixels = Pixels(read(folder), network.backbone.spec, bank_folder(), Silent())
+        digests = [digest for digest in pixels.digests if digest]
+        return Feed(pixels, digests, network, torch.device("cpu"), bank_folder(), Silent())
+
+    return make

@@ -91,7 +91,8 @@ def fit(
         size: Height and width in pixels instead of the checkpoint's own.
         head: `linear`, or `mlp:WIDTH[,WIDTH]`.
         dropout: Share of features dropped in front of the head's last layer.
-        strategy: `linear-probe`, `head`, `full`, `top-k[:K]` or `lp-ft`.
+        strategy: A name of `graft.strategies.STRATEGIES`, such as `top-k:2`, and modifiers of
+            `MODIFIERS` after plus signs: `lp-ft+ema+wise`.
         scenario: `standard`.
         epochs: Largest number of epochs of a gradient phase.
         batch_size: Rows per batch.

@@ -28,7 +28,8 @@ class Recipe(BaseModel):
         size: Height and width in pixels instead of the checkpoint's own.
         head: `linear`, or `mlp:WIDTH[,WIDTH]`.
         dropout: Share of features dropped in front of the head's last layer.
-        strategy: A name of `graft.strategies.STRATEGIES`; None chooses by cost.
+        strategy: A name of `graft.strategies.STRATEGIES`, perhaps with modifiers, as in
+            `lp-ft+ema`; None chooses by cost.
         scenario: A name of `graft.scenarios.SCENARIOS`.
         epochs: Largest number of epochs of a gradient phase.
         batch_size: Rows per batch.

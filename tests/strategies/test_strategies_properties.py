@@ -27,6 +27,7 @@ from graft.progress import Silent
 from graft.scenarios import SCENARIOS, Problem, build_scenario
 from graft.strategies import MODIFIERS, STRATEGIES, phases_for
 from graft.training import History, PhaseRecord, StageRunner, TrainingOptions, stage
+from graft.training.optimizer import build_optimizer
 from graft.training.stage import StageData
 from graft.types import FloatArray, IntArray
 
@@ -74,11 +75,10 @@ def train(
     built: list[tuple[Optimizer, set[int]]] = []
 
     def listening(*args: object, **settings: object) -> Optimizer:
-        optimizer = original(*args, **settings)  # type: ignore[arg-type]
+        optimizer = build_optimizer(*args, **settings)  # type: ignore[arg-type]
         built.append((optimizer, {id(p) for p in network.parameters() if p.requires_grad}))
         return optimizer
 
-    original = stage.build_optimizer
     patch.setattr(stage, "build_optimizer", listening)
     patch.setattr(Classification, "solve", quick_solution)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
@@ -105,17 +105,16 @@ def train(
 )
 def trained(
     request: pytest.FixtureRequest,
-    photos: Path,
+    make_network: MakeNetwork,
+    make_feed: MakeFeed,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Trained]:
-    from conftest import build_feed, build_network
-
     spec, scenario, family = request.param
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRAFT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        network = build_network(family)
+        network = make_network(family)
         try:
-            yield train(network, build_feed(network, photos), spec, scenario, patch)
+            yield train(network, make_feed(network), spec, scenario, patch)
         except UnknownNameError as problem:
             pytest.skip(problem.found)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
+import graft.cli.fit
 from graft.backbones.parts import PARTS
 from graft.errors import UnknownNameError
 from graft.plan import NORM_POLICIES
 from graft.strategies import MODIFIERS, STRATEGIES, Phase, build_strategy, strategy_help
 from graft.strategies.combine import Combined
+from graft.strategies.table import pattern
 
 BLOCKS = ("stem", "a", "b", "c")
 FROM_A_PROBE = sorted(set(STRATEGIES) - {"linear-probe", "head", "full"})
@@ -153,10 +156,15 @@ def test_every_example_of_a_setting_is_taken(table: object) -> None:
 
 
 def test_the_help_lists_everything() -> None:
-    text = strategy_help()
-    for table in (STRATEGIES, MODIFIERS):
-        for entry in table.values():
-            assert entry.says in text
+    said = strategy_help()
+    source = Path(graft.cli.fit.__file__).read_text(encoding="utf-8")
+    options = source[source.index("    strategy: Annotated") : source.index("    head: Annotated")]
+    for name, entry in STRATEGIES.items():
+        assert entry.says in said
+        assert pattern(name, entry) in options
+    for name, modifier in MODIFIERS.items():
+        assert modifier.says in said
+        assert f"+{pattern(name, modifier)}" in options
 
 
 # Combinations.

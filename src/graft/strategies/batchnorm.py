@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from graft.plan import set_training_mode
-from graft.strategies.base import ContradictionError, Ending, Modifier, Phase
 from graft.statistics import retake_statistics
+from graft.strategies.base import ContradictionError, Ending, Modifier, Phase
 
 NAMES = {"frozen": "bn-frozen", "live": "bn-live", "reestimated": "bn-reestimate"}
 

@@ -3,8 +3,9 @@
 from graft.training.history import History
 from graft.training.optimizer import OPTIMIZERS
 from graft.training.options import TrainingOptions
+from graft.training.records import PhaseRecord
 from graft.training.schedule import SCHEDULES, choose_schedule
-from graft.training.stage import PhaseRecord, StageRunner
+from graft.training.stage import StageRunner
 
 __all__ = [
     "OPTIMIZERS",

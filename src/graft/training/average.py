@@ -1,4 +1,4 @@
-"""A running average of the weights, put in the network's place whenever it is judged or copied."""
+"""The weights that move: copies of them, and their running average."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from graft.network import Network
+from graft.plan import Plan, movable
+from graft.types import Json
+
 
 class Average:
-    """Averages tensors after every optimizer step.
+    """Averages tensors after every optimizer step, and answers in their place.
 
     Args:
         tensors: What is averaged, by name: aliases of the network's own memory. A tensor that is
@@ -51,3 +55,18 @@ class Average:
             tensor.copy_(other)
             other.copy_(present)
         self._shown = not self._shown
+
+
+def moving(network: Network, plan: Plan) -> dict[str, Tensor]:
+    """Every tensor that the plan lets move, by its name in the network; not copies."""
+    names = {f"backbone.model.{name}" for name in movable(plan, network)}
+    return {
+        name: tensor
+        for name, tensor in network.state_dict().items()
+        if name in names or name.startswith("head.")
+    }
+
+
+def snapshot(network: Network, plan: Plan) -> Json:
+    """Copies of every tensor that the plan lets move."""
+    return {name: tensor.detach().clone() for name, tensor in moving(network, plan).items()}

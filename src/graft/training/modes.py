@@ -13,6 +13,7 @@ from graft.plan import Plan, set_training_mode
 from graft.statistics import retake_statistics
 from graft.training.average import Average
 
+
 @dataclass(slots=True)
 class Modes:
     """Puts a phase's network and optimizer into either mode.

@@ -18,16 +18,17 @@ from graft.device import precision
 from graft.heads.linear import LinearHead
 from graft.network import Network
 from graft.objectives import Objective
-from graft.plan import Plan, apply, movable
+from graft.plan import apply, movable
 from graft.progress import Progress
-from graft.strategies import Ending, Phase, Solver, Weights
-from graft.training.average import Average
+from graft.strategies import Ending, Phase, Weights
+from graft.training.average import Average, moving, snapshot
 from graft.training.history import History
 from graft.training.loop import Best, Loop, Scores, run_epochs
 from graft.training.modes import Modes
 from graft.training.optimizer import build_optimizer
 from graft.training.options import TrainingOptions
 from graft.training.rates import phase_rate
+from graft.training.records import Outcome, PhaseRecord
 from graft.training.schedule import build_schedule
 from graft.types import Batch, IntArray, Json
 
@@ -50,54 +51,6 @@ class StageData:
     train: IntArray
     validation: IntArray
     targets: IntArray
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a phase was solved, in gradient descent at which rate, and which epoch was kept."""
-
-    solver: Solver
-    epochs: int = 0
-    best_epoch: int | None = None
-    lr: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseRecord:
-    """What a phase did.
-
-    Attributes:
-        name: The phase's name.
-        outcome: How it was solved.
-        seconds: How long it took.
-        trained: The blocks that it let move, and `head`.
-        tensors: Names of the backbone's tensors that it let move; with adapters, those that
-            merging changes.
-        parameters: How many numbers it trained.
-        note: What the user should know of it.
-    """
-
-    name: str
-    outcome: Outcome
-    seconds: float
-    trained: tuple[str, ...]
-    tensors: frozenset[str]
-    parameters: int
-    note: str
-
-    def to_dict(self) -> Json:
-        """The fields as JSON values."""
-        return {
-            "name": self.name,
-            "solver": self.outcome.solver,
-            "epochs": self.outcome.epochs,
-            "best_epoch": self.outcome.best_epoch,
-            "lr": self.outcome.lr,
-            "seconds": round(self.seconds, 3),
-            "trained": [*self.trained],
-            "parameters": self.parameters,
-            "note": self.note,
-        }
 
 
 @dataclass(slots=True)
@@ -368,18 +321,3 @@ def phase_epochs(phase: Phase, epochs: int | None, batches: int) -> int:
     if epochs is None:
         epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, -(-TARGET_STEPS // max(1, batches))))
     return max(1, round(epochs * phase.share))
-
-
-def moving(network: Network, plan: Plan) -> dict[str, Tensor]:
-    """Every tensor that the plan lets move, by its name in the network; not copies."""
-    names = {f"backbone.model.{name}" for name in movable(plan, network)}
-    return {
-        name: tensor
-        for name, tensor in network.state_dict().items()
-        if name in names or name.startswith("head.")
-    }
-
-
-def snapshot(network: Network, plan: Plan) -> Json:
-    """Copies of every tensor that the plan lets move."""
-    return {name: tensor.detach().clone() for name, tensor in moving(network, plan).items()}
