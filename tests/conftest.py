@@ -140,3 +140,14 @@ def make_feed(photos: Path) -> Callable[..., Feed]:
         return Feed(pixels, digests, network, torch.device("cpu"), bank_folder(), Silent())
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """`tiny_encoder("bert")`: the folder of a tiny random text encoder; see `tests.tiny_texts`."""
+    from functools import cache
+
+    from tests.tiny_texts import write_encoder
+
+    root = tmp_path_factory.mktemp("encoders")
+    return cache(lambda name: write_encoder(root / name, name))

@@ -28,6 +28,7 @@ FLOORS = (
     ("selection", "checkup"),
     ("api",),
     ("demo",),
+    ("demo_text",),
     ("cli",),
     ("__main__",),
 )
@@ -36,6 +37,7 @@ ALLOWED_ON_ONE_FLOOR = {("types", "errors"), ("device", "errors"), ("recipe", "e
 ALLOWED_ON_ONE_FLOOR |= {("recipe", "types")}
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FEW_HOMES = {"timm": 2, "peft": 1, "pyarrow": 3, "datasets": 1, "matplotlib": 2, "typer": 11}
+FEW_HOMES |= {"transformers": 2}
 
 LONGEST_FILE = 400
 LONGEST_BODY = 60

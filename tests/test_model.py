@@ -13,7 +13,8 @@ from PIL import Image
 from sklearn import metrics
 
 from graft.errors import DataError, ModelError, OutputError
-from graft.model import BATCH, Model, load
+from graft.model import Model, load
+from graft.runs.image_parts import BATCH
 from graft.types import Json
 
 MakePhotos = Callable[..., Path]
@@ -130,7 +131,7 @@ def test_unreadable_pictures_are_set_aside(
     assert item["reason"]
     for path in folder.rglob("*.png"):
         path.write_bytes(b"broken")
-    with pytest.raises(DataError, match="None of the 6 pictures"):
+    with pytest.raises(DataError, match="None of the 6 rows"):
         trained.evaluate(folder)
 
 

@@ -48,6 +48,8 @@ def fit(
     backbone: str | None = None,
     weights: str | None = None,
     size: int | None = None,
+    long: str | None = None,
+    pooling: str | None = None,
     head: str | None = None,
     dropout: float | None = None,
     strategy: str | None = None,
@@ -78,17 +80,19 @@ def fit(
     `graft.recipe.Recipe` documents.
 
     Args:
-        data: A folder of class folders, a table (CSV, JSON lines, Parquet), an `.npz` archive, a
-            CIFAR folder, a hub name (`hf:NAME`) or a Hugging Face data set.
-        input: Column of paths or pictures, in tables.
+        data: Class folders (pictures or .txt files), a table (CSV, JSON lines, Parquet), `.npz`, a
+            CIFAR folder, `hf:NAME`, a Hugging Face data set, a dict of columns, (inputs, labels).
+        input: Column of paths, pictures or texts, in tables; two with a comma are pairs of texts.
         label: Column of labels, in tables.
         group: Column whose values must not be split over train and test.
         test: Another source that becomes the test set.
         task: What is learnt: `classification`.
         validation: Share of the training rows held out for early stopping.
-        backbone: `bundled`, a timm name or a folder.
+        backbone: `bundled`, `minilm`, a name of timm or transformers, a folder; None: no download.
         weights: `pretrained`, `random` or a weights file.
-        size: Height and width in pixels instead of the checkpoint's own.
+        size: Height and width in pixels, or longest text in tokens, instead of the checkpoint's.
+        long: What becomes of longer texts: `truncate`, `head-tail` or `chunks`.
+        pooling: Of token vectors: `mean`, `cls` or `max`, instead of the checkpoint's own.
         head: `linear`, or `mlp:WIDTH[,WIDTH]`.
         dropout: Share of features dropped in front of the head's last layer.
         strategy: A name of `graft.strategies.STRATEGIES`, such as `top-k:2`, and modifiers of
@@ -130,6 +134,8 @@ def fit(
         "backbone": backbone,
         "weights": weights,
         "size": size,
+        "long": long,
+        "pooling": pooling,
         "head": head,
         "dropout": dropout,
         "strategy": strategy,
@@ -198,9 +204,10 @@ def features(
     data: object,
     *,
     input: str | None = None,  # noqa: A002 - the command line's name
-    backbone: str = "bundled",
+    backbone: str | None = None,
     weights: str = "pretrained",
     size: int | None = None,
+    long: str = "truncate",
     device: str = "auto",
 ) -> FloatArray:
     """(N, D) float32 pooled features, rows in the data's order.
@@ -209,10 +216,11 @@ def features(
 
     Args:
         data: Any source that `fit` takes; labels are not needed.
-        input: Column of paths or pictures, in tables.
-        backbone: `bundled`, a timm name or a folder.
+        input: Column of paths, pictures or texts, in tables; two with a comma are pairs of texts.
+        backbone: `bundled`, `minilm`, a name of timm or transformers, a folder; None: no download.
         weights: `pretrained`, `random` or a weights file.
-        size: Height and width in pixels instead of the checkpoint's own.
+        size: Height and width in pixels, or longest text in tokens, instead of the checkpoint's.
+        long: What becomes of longer texts: `truncate`, `head-tail` or `chunks`.
         device: `auto`, `cpu`, `cuda` or `mps`.
 
     Raises:
@@ -223,6 +231,7 @@ def features(
         backbone=backbone,
         weights=weights,
         size=size,
+        long=long,
         columns={"input": input, "label": None},
         device=device,
     )
@@ -257,7 +266,7 @@ def rank(
     Args:
         data: Any labelled source that `fit` takes.
         backbones: Names or folders; None takes those that need no network.
-        input: Column of paths or pictures, in tables.
+        input: Column of paths, pictures or texts, in tables; two with a comma are pairs of texts.
         label: Column of labels, in tables.
         group: Column whose values must not be split over train and test.
         test: Another source that becomes the test set, which ranking does not look at.

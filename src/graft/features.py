@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from graft.backbones.load import load_backbone
+from graft.backbones.load import load_backbone, modality_of
 from graft.bank import bank_folder
-from graft.bank.feed import Feed
-from graft.bank.pixels import Pixels
 from graft.data import Examples, read
 from graft.data.targets import shown_labels
 from graft.device import pick_device
@@ -19,6 +17,7 @@ from graft.errors import DataError, OutputError
 from graft.heads.build import build_head
 from graft.network import Network
 from graft.progress import Progress, Silent
+from graft.runs.modality import parts_of
 from graft.types import FloatArray
 
 FORMATS = (".parquet", ".npz")
@@ -102,9 +101,10 @@ def check_format(path: Path) -> None:
 def feature_table(
     data: object,
     *,
-    backbone: str,
+    backbone: str | None,
     weights: str,
     size: int | None,
+    long: str = "truncate",
     columns: dict[str, str | None],
     device: str,
     progress: Progress | None = None,
@@ -113,9 +113,10 @@ def feature_table(
 
     Args:
         data: Any source that `fit` takes; labels are not needed.
-        backbone: `bundled`, a timm name or a folder.
+        backbone: `bundled`, `minilm`, a name or a folder; None takes the one for the data's kind.
         weights: `pretrained`, `random` or a weights file.
-        size: Height and width in pixels instead of the checkpoint's own.
+        size: Height and width in pixels, or longest text in tokens, instead of the checkpoint's.
+        long: What becomes of longer texts: `truncate`, `head-tail` or `chunks`.
         columns: `input` and `label` column of a table, None where they are to be found.
         device: `auto`, `cpu`, `cuda` or `mps`.
         progress: Told how far the work is.
@@ -124,40 +125,43 @@ def feature_table(
         UserError: The data, a name or the machine is at fault.
     """
     listener, root = progress or Silent(), bank_folder()
-    examples = _read(data, columns)
-    model = load_backbone(backbone, weights=weights, size=size)
-    pixels = Pixels(examples, model.spec, root, listener)
-    rows = np.array([r for r in range(len(examples)) if r not in pixels.faults], dtype=np.int64)
+    examples = _read(data, columns, modality_of(backbone) if backbone else None)
+    parts = parts_of(examples.modality)
+    model = load_backbone(backbone or parts.backbone, weights=weights, size=size, long=long)
+    opened = parts.open_inputs(examples, model, root, listener)
+    rows = np.array([r for r in range(len(examples)) if r not in opened.faults], dtype=np.int64)
     if not len(rows):
         raise DataError(
-            f"None of the {len(examples)} pictures of {examples.source} can be read",
-            allowed="at least one readable picture",
+            f"None of the {len(examples)} {parts.plural} of {examples.source} can be read",
+            allowed="at least one that can",
             next="look at the files",
         )
     # A head is not used, but a network is what the bank's keys and feeds are made of.
     network = Network(model, build_head("linear", model.num_features, 2)).to(pick_device(device))
-    digests = [digest for digest in (pixels.digests[row] for row in rows) if digest]
-    feed = Feed(pixels, digests, network, torch.device(pick_device(device)), root, listener)
+    digests = [digest for digest in (opened.digests[row] for row in rows) if digest]
+    where = torch.device(pick_device(device))
+    feed = parts.open_feed(opened, digests, network, where, root, listener)
     values = feed.activations(len(model.blocks), model)(np.arange(len(rows)))
     features = np.full((len(examples), model.num_features), np.nan, dtype=np.float32)
     features[rows] = values.numpy()
-    return _table(examples, features, pixels.faults)
+    return _table(examples, features, opened.faults)
 
 
-def _read(data: object, columns: dict[str, str | None]) -> Examples:
-    """With labels where the source has them; pictures alone where it has none."""
+def _read(data: object, columns: dict[str, str | None], modality: str | None) -> Examples:
+    """With labels where the source has them; inputs alone where it has none."""
+    name, label = columns["input"], columns["label"]
     try:
-        return read(data, input=columns["input"], label=columns["label"], min_classes=1)
+        return read(data, input=name, label=label, min_classes=1, modality=modality)
     except DataError:
-        if columns["label"] is not None:
+        if label is not None:
             raise
-        return read(data, input=columns["input"], labelled=False)
+        return read(data, input=name, labelled=False, modality=modality)
 
 
 def _table(examples: Examples, features: FloatArray, faults: dict[int, str]) -> FeatureTable:
     labels = shown_labels(examples.tasks, examples.targets)
     return FeatureTable(
-        tuple(picture.name for picture in examples.pictures),
+        tuple(item.name for item in examples.inputs),
         tuple(labels),
         features,
         tuple(faults.get(row) for row in range(len(examples))),

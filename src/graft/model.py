@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 
-from graft.data import Decoded, Examples, decode_all, normalise, read, read_inputs
+from graft.data import Examples, read, read_inputs
+from graft.data.examples import Input
 from graft.errors import DataError
 from graft.evaluation import evaluate
 from graft.export.native import LoadedModel, load_model, save_model
 from graft.network import Network
 from graft.runs.folder import read_result
+from graft.runs.modality import parts_of
 from graft.runs.predictor import softmax
 from graft.types import FloatArray, Json
-
-BATCH = 64
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +69,24 @@ class Model:
         """One row per input, in their order.
 
         Args:
-            inputs: A path, a picture (PIL image or uint8 array), or a list of them; a folder or a
-                table stands for the pictures in it.
+            inputs: A path, a picture (PIL image or uint8 array), a text, or a list of them; a
+                folder or a table stands for what is in it.
 
         Raises:
             DataError: There is nothing to predict.
         """
-        pictures = read_inputs(_as_sequence(inputs))
-        if not pictures:
+        items = read_inputs(_as_sequence(inputs), self.network.backbone.modality)
+        if not items:
             raise DataError(
                 "There is nothing to predict",
-                allowed="pictures, folders of pictures, tables",
+                allowed="pictures or texts, folders of them, tables",
                 next="give at least one",
             )
-        rows: list[Prediction] = []
-        decoded = decode_all(pictures, self.network.backbone.spec)
-        for group in in_groups(zip(pictures, decoded, strict=True)):
-            names = [picture.name for picture, _ in group]
-            rows += self._predict_batch(names, [outcome for _, outcome in group])
-        return rows
+        probabilities, reasons = self._answers(items)
+        return [
+            self._row(item.name, probabilities[row], reasons.get(row))
+            for row, item in enumerate(items)
+        ]
 
     def evaluate(
         self,
@@ -104,7 +100,7 @@ class Model:
 
         Args:
             data: Any source that `fit` takes. Where it declares a test part, only that counts.
-            input: Column of paths or pictures.
+            input: Column of paths, pictures or texts.
             label: Column of labels.
             group: Column whose values are resampled as wholes.
 
@@ -115,14 +111,23 @@ class Model:
         Raises:
             DataError: The source cannot be read, or holds a label that the model does not know.
         """
-        examples = _test_part(read(data, input=input, label=label, group=group, min_classes=1))
+        examples = _test_part(
+            read(
+                data,
+                input=input,
+                label=label,
+                group=group,
+                min_classes=1,
+                modality=self.network.backbone.modality,
+            )
+        )
         examples = examples.with_labels(self.labels)
         probabilities, reasons = self.probabilities(examples)
         readable = examples.without(reasons)
         if not len(readable):
             raise DataError(
-                f"None of the {len(examples)} pictures of {examples.source} can be read",
-                allowed="at least one readable, labelled picture",
+                f"None of the {len(examples)} rows of {examples.source} can be read",
+                allowed="at least one readable, labelled row",
                 next="look at the files",
             )
         kept = np.array([row not in reasons for row in range(len(examples))])
@@ -135,14 +140,7 @@ class Model:
 
     def probabilities(self, examples: Examples) -> tuple[FloatArray, dict[int, str]]:
         """(N, C) probabilities, NaN for unreadable rows, and row number to reason for those."""
-        result = np.full((len(examples), len(self.labels)), np.nan)
-        reasons: dict[int, str] = {}
-        for group in in_groups(decode_all(examples.pictures, self.network.backbone.spec)):
-            good = [outcome for outcome in group if outcome.pixels is not None]
-            reasons |= {o.row: str(o.reason) for o in group if o.pixels is None}
-            if good:
-                result[[outcome.row for outcome in good]] = self._probabilities(good)
-        return result, reasons
+        return self._answers(examples.inputs)
 
     def save(self, folder: str | Path) -> Path:
         """Save the model so that it opens without graft too.
@@ -156,28 +154,22 @@ class Model:
         save_model(path, self.network, labels=self.labels, task=self.task, extra=extra)
         return path
 
-    def _predict_batch(self, names: Sequence[str], outcomes: Sequence[Decoded]) -> list[Prediction]:
-        good = [outcome for outcome in outcomes if outcome.pixels is not None]
-        answers = iter(self._probabilities(good)) if good else iter(())
-        return [
-            Prediction(name, None, None, outcome.reason)
-            if outcome.pixels is None
-            else self._row(name, next(answers))
-            for name, outcome in zip(names, outcomes, strict=True)
-        ]
-
-    def _row(self, name: str, probabilities: FloatArray) -> Prediction:
+    def _row(self, name: str, probabilities: FloatArray, reason: str | None) -> Prediction:
+        if reason is not None:
+            return Prediction(name, None, None, reason)
         named = dict(zip(self.labels, probabilities.tolist(), strict=True))
         return Prediction(name, self.labels[int(probabilities.argmax())], named)
 
-    def _probabilities(self, outcomes: Sequence[Decoded]) -> FloatArray:
-        spec = self.network.backbone.spec
+    def _answers(self, items: Sequence[Input]) -> tuple[FloatArray, dict[int, str]]:
+        """(N, C) probabilities, NaN for unreadable rows, and the reasons for those."""
+        backbone, reasons = self.network.backbone, dict[int, str]()
         device = next(self.network.parameters()).device
-        pixels = np.stack([outcome.pixels for outcome in outcomes if outcome.pixels is not None])
+        result = np.full((len(items), len(self.labels)), np.nan)
         self.network.eval()
-        with torch.inference_mode():
-            inputs = normalise(torch.from_numpy(pixels).to(device), spec)
-            return softmax(self.network(inputs).float().cpu())
+        for rows, inputs in parts_of(backbone.modality).open_now(items, backbone, reasons):
+            with torch.inference_mode():
+                result[rows] = softmax(self.network(inputs.to(device)).float().cpu())
+        return result, reasons
 
 
 def load(path: str | Path) -> Model:
@@ -204,14 +196,3 @@ def _as_sequence(inputs: object) -> Sequence[object]:
 def _test_part(examples: Examples) -> Examples:
     rows = [row for row, part in enumerate(examples.parts) if part == "test"]
     return examples.take(np.array(rows, dtype=np.int64)) if rows else examples
-
-
-def in_groups(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
-    """The items in lists of `size`, the last one shorter.
-
-    >>> list(in_groups("abc", 2))
-    [['a', 'b'], ['c']]
-    """
-    rest = iter(items)
-    while group := list(islice(rest, size)):
-        yield group

@@ -67,9 +67,14 @@ class Network(nn.Module):
             return Split(nn.Identity(), self)
         if depth == blocks:
             return Split(_WholeBackbone(self.backbone), self.head)
+        halves = self.backbone.halves(depth)
+        if halves is not None:
+            parts = Split(halves[0], _UpperSuffix(self, depth, halves[1]))
+            verify_split(parts, self, self.backbone.dry_inputs(_DRY_ROWS[0]))
+            return parts
         cut = _find_cut(self.backbone, depth)
         _refuse_unfrozen_influence(self.backbone, cut)
-        images = _dry_images(self.backbone, _DRY_ROWS[0])
+        images = self.backbone.dry_inputs(_DRY_ROWS[0])
         parts = Split(_Prefix(self.backbone, cut), _Suffix(self, cut))
         try:
             verify_split(parts, self, images)
@@ -158,15 +163,50 @@ class _Prefix(nn.Module):
             return _up_to_cut(self.backbone, self._cut, images)
 
 
-class _Suffix(nn.Module):
+class _Unfrozen(nn.Module):
+    """What remains of a network above its first blocks."""
+
+    def __init__(self, network: Network, depth: int) -> None:
+        super().__init__()
+        self.network = network
+        self._depth = depth
+        frozen = _identities(_tensors(network.backbone, depth))
+        self._live = tuple(m for m in network.modules() if _state(m, frozen) != "frozen")
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, nn.Parameter]]:
+        """The parameters that can train, under their names in the network."""
+        frozen = _identities(_tensors(self.network.backbone, self._depth))
+        found = self.network.named_parameters(prefix, recurse, remove_duplicate)
+        return (pair for pair in found if id(pair[1]) not in frozen)
+
+    def train(self, mode: bool = True) -> _Unfrozen:
+        """Set the mode of everything but the frozen modules, which stay as they are."""
+        self.training = mode
+        for module in self._live:
+            module.training = mode
+        return self
+
+
+class _UpperSuffix(_Unfrozen):
+    """Runs the half that the backbone gave, and the head."""
+
+    def __init__(self, network: Network, depth: int, upper: nn.Module) -> None:
+        super().__init__(network, depth)
+        self._upper = (upper,)  # in a tuple: its parameters are the network's
+
+    def forward(self, activations: Tensor) -> Tensor:
+        logits: Tensor = self.network.head(self._upper[0](activations))
+        return logits
+
+
+class _Suffix(_Unfrozen):
     """Runs the network's own forward pass, the frozen modules bypassed."""
 
     def __init__(self, network: Network, cut: _Cut) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network, cut.depth)
         self._cut = cut
-        frozen = _identities(_tensors(network.backbone, cut.depth))
-        self._live = tuple(m for m in network.modules() if _state(m, frozen) != "frozen")
 
     def forward(self, activations: Tensor) -> Tensor:
         rows = activations.shape[0] // self._cut.last.rows
@@ -178,21 +218,6 @@ class _Suffix(nn.Module):
         if not handler.used:
             raise CannotSplit("the forward pass does not reach the cut")
         return logits
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, nn.Parameter]]:
-        """The parameters that can train, under their names in the network."""
-        frozen = _identities(_tensors(self.network.backbone, self._cut.depth))
-        found = self.network.named_parameters(prefix, recurse, remove_duplicate)
-        return (pair for pair in found if id(pair[1]) not in frozen)
-
-    def train(self, mode: bool = True) -> _Suffix:
-        """Set the mode of everything but the frozen modules, which stay as they are."""
-        self.training = mode
-        for module in self._live:
-            module.training = mode
-        return self
 
 
 # Where to cut.
@@ -216,7 +241,7 @@ class _Cut:
 def _find_cut(backbone: Backbone, depth: int) -> _Cut:
     frozen = _identities(_tensors(backbone, depth))
     states = {module: _state(module, frozen) for module in backbone.modules()}
-    few, many = (_dry_images(backbone, rows) for rows in _DRY_ROWS)
+    few, many = (backbone.dry_inputs(rows) for rows in _DRY_ROWS)
     try:
         recorded = record(backbone, few, many)
     except CallsVary as error:
@@ -248,7 +273,7 @@ def _refuse_unfrozen_influence(backbone: Backbone, cut: _Cut) -> None:
         for parameter, _ in before:
             parameter.requires_grad_(id(parameter) not in frozen)
         with evaluation(backbone), torch.enable_grad():
-            activations = _up_to_cut(backbone, cut, _dry_images(backbone, 1))
+            activations = _up_to_cut(backbone, cut, backbone.dry_inputs(1))
     finally:
         for parameter, flag in before:
             parameter.requires_grad_(flag)
@@ -263,14 +288,6 @@ def _up_to_cut(backbone: Backbone, cut: _Cut, images: Tensor) -> Tensor:
     except _Reached as reached:
         return reached.activations
     raise CannotSplit("the forward pass does not reach the cut")
-
-
-def _dry_images(backbone: Backbone, rows: int) -> Tensor:
-    spec = backbone.spec
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randn(rows, spec.channels, *spec.size, generator=generator)
-    like = next(backbone.parameters())
-    return images.to(device=like.device, dtype=like.dtype)
 
 
 def _outermost(calls: Iterable[Call]) -> list[Call]:

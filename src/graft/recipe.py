@@ -17,15 +17,18 @@ class Recipe(BaseModel):
 
     Attributes:
         data: Folder, table, archive or hub name; None when an object was passed in Python.
-        input: Column of paths or pictures, in tables.
+        input: Column of paths, pictures or texts, in tables; two with a comma for pairs of texts.
         label: Column of labels, in tables.
         group: Column whose values must not be split over train and test.
         test: Another source that becomes the test set.
         task: What is learnt; only `classification` so far.
         validation: Share of the training rows held out for early stopping.
-        backbone: `bundled`, a timm name or a folder.
+        backbone: `bundled`, a timm name or a folder; for texts `minilm`, a name or folder of
+            transformers. None takes `bundled` for pictures and `minilm` for texts.
         weights: `pretrained`, `random` or a weights file.
-        size: Height and width in pixels instead of the checkpoint's own.
+        size: Height and width in pixels, or longest text in tokens, instead of the checkpoint's.
+        long: What becomes of longer texts: `truncate`, `head-tail` or `chunks`.
+        pooling: Of token vectors: `mean`, `cls` or `max`; None takes the checkpoint's own.
         head: `linear`, or `mlp:WIDTH[,WIDTH]`.
         dropout: Share of features dropped in front of the head's last layer.
         strategy: A name of `graft.strategies.STRATEGIES`, perhaps with modifiers, as in
@@ -58,9 +61,11 @@ class Recipe(BaseModel):
     test: str | None = None
     task: str = "classification"
     validation: float = Field(default=0.2, ge=0.0, lt=1.0)
-    backbone: str = "bundled"
+    backbone: str | None = None
     weights: str = "pretrained"
     size: int | None = Field(default=None, ge=8, le=4096)
+    long: str = "truncate"
+    pooling: str | None = None
     head: str = "linear"
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     strategy: str | None = None

@@ -12,7 +12,8 @@ import torch
 from graft.backbones.backbone import Backbone
 from graft.backbones.load import load_backbone
 from graft.bank import bank_folder
-from graft.bank.feed import Feed, Reader
+from graft.bank.bucketed import AnyFeed
+from graft.bank.feed import Reader
 from graft.bank.source import open_source
 from graft.bank.store import STORAGE
 from graft.data.augment import augmentation
@@ -29,9 +30,9 @@ from graft.runs.assessment import Assessor
 from graft.runs.choice import choose_strategy
 from graft.runs.clock import Clock
 from graft.runs.folder import RunFolder, default_folder, open_run_folder
-from graft.runs.pictures import save_pictures
+from graft.runs.modality import parts_of
 from graft.runs.predictor import probabilities
-from graft.runs.preparation import Prepared, prepare
+from graft.runs.preparation import Prepared, prepare, read_examples
 from graft.runs.result import data_part, plan_part, timestamp, versions
 from graft.scenarios import Problem, build_scenario
 from graft.strategies import Phase, build_strategy, phases_for
@@ -109,7 +110,7 @@ class Attempt:
     recipe: Recipe
     prepared: Prepared
     network: Network
-    feed: Feed
+    feed: AnyFeed
     pretrained: Reader
     phases: tuple[Phase, ...]
     runner: StageRunner
@@ -141,17 +142,27 @@ def begin(
     set_machine(recipe)
     root = bank_folder()
     with clock.part("load"):
+        examples = prepared.examples if prepared else read_examples(recipe, data)
+        parts = parts_of(examples.modality)
+        recipe = recipe.model_copy(update={"backbone": recipe.backbone or parts.backbone})
         backbone = load_backbone(
-            recipe.backbone, weights=recipe.weights, size=recipe.size, seed=recipe.seed
+            str(recipe.backbone),
+            weights=recipe.weights,
+            size=recipe.size,
+            long=recipe.long,
+            pooling=recipe.pooling,
+            seed=recipe.seed,
         )
-        if recipe.strategy:  # whether it fits is known before the data cost anything
+        if recipe.strategy:  # whether it fits is known before the rows are decoded
             build_strategy(recipe.strategy).phases([block.name for block in backbone.blocks])
-        prepared = prepared or prepare(recipe, data, backbone.spec, root, progress)
+        prepared = prepared or prepare(recipe, examples, backbone, root, progress)
     network = graft_head(recipe, backbone, len(prepared.examples.labels))
-    recipe = resolve(recipe, network, len(prepared.split.train))
+    recipe = resolve(recipe, network, prepared)
     phases = phases_for(str(recipe.strategy), network)
     device = next(network.parameters()).device
-    feed = Feed(prepared.pixels, prepared.digests, network, device, root, progress, recipe.storage)
+    feed = parts.open_feed(
+        prepared.opened, prepared.digests, network, device, root, progress, recipe.storage
+    )
     with clock.part("prefix"):
         pretrained = feed.activations(len(backbone.blocks), backbone)
     runner = StageRunner(network, feed, device, training_options(recipe), History(), progress)
@@ -207,7 +218,7 @@ def conclude(attempt: Attempt, folder: RunFolder) -> Finished:
             prepared.examples, prepared.split, feed, attempt.pretrained, recipe.seed
         )
         measured = assessor.measure(attempt.predictor())
-        measured |= save_pictures(
+        measured |= parts_of(prepared.examples.modality).show(
             folder.pictures, prepared.examples, prepared.split.train, measured["errors"]
         )
     device = next(network.parameters()).device
@@ -279,9 +290,15 @@ def graft_head(recipe: Recipe, backbone: Backbone, classes: int) -> Network:
     return Network(backbone, head).to(pick_device(recipe.device))
 
 
-def resolve(recipe: Recipe, network: Network, rows: int) -> Recipe:
+def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
     """The recipe with every choice made that was left open."""
-    strategy = recipe.strategy or choose_strategy(network, rows, recipe.batch_size, recipe.epochs)
+    strategy = recipe.strategy or choose_strategy(
+        network,
+        len(prepared.split.train),
+        recipe.batch_size,
+        recipe.epochs,
+        prepared.facts.get("mean_length"),
+    )
     device = next(network.parameters()).device.type
     threads = recipe.threads or torch.get_num_threads()
     chosen = {

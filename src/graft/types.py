@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -122,6 +122,11 @@ class PreprocessSpec:
     channel_order: str = "RGB"
 
     @property
+    def modality(self) -> str:
+        """`image`."""
+        return "image"
+
+    @property
     def channels(self) -> int:
         """1 for grey input, 3 for colour."""
         return len(self.mean)
@@ -136,6 +141,64 @@ class PreprocessSpec:
         """The inverse of `to_dict`."""
         sequences = {key: tuple(fields[key]) for key in ("size", "mean", "std")}
         return cls(**{**fields, **sequences})
+
+
+LONG_TEXTS = ("truncate", "head-tail", "chunks")
+POOLINGS = ("mean", "cls", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class TextSpec:
+    """How a text becomes the backbone's input; read from the checkpoint, never guessed.
+
+    Attributes:
+        max_length: Tokens that the encoder takes at once, its special tokens included.
+        long: What becomes of longer texts: `truncate` keeps the first tokens, `head-tail` the first
+            quarter and the last three of the room (Sun et al. 2019, section 5.3.1), `chunks`
+            averages the features of consecutive pieces.
+        pooling: How token vectors become one: `mean` and `max` over all tokens, `cls` the first.
+        tokenizer: SHA-256 (hex) of the tokenizer.
+    """
+
+    max_length: int
+    long: str
+    pooling: str
+    tokenizer: str
+
+    @property
+    def modality(self) -> str:
+        """`text`."""
+        return "text"
+
+    def to_dict(self) -> Json:
+        """The fields as JSON values."""
+        return {"modality": "text", **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, fields: Json) -> TextSpec:
+        """The inverse of `to_dict`."""
+        return cls(**{key: value for key, value in fields.items() if key != "modality"})
+
+
+class Written(Protocol):
+    """One text, or a pair of texts."""
+
+    @property
+    def content(self) -> str:
+        """The text."""
+
+    @property
+    def second(self) -> str | None:
+        """The second text of a pair."""
+
+
+Spec = PreprocessSpec | TextSpec
+
+
+def spec_from_dict(fields: Json) -> Spec:
+    """The preprocessing that `to_dict` of either kind wrote."""
+    text = fields.get("modality") == "text"
+    return TextSpec.from_dict(fields) if text else PreprocessSpec.from_dict(fields)
 
 
 @dataclass(frozen=True, slots=True)

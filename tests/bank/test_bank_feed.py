@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from graft.bank import feed as feed_file
 from graft.bank.feed import PREFIX_BATCH, Feed
-from graft.data import normalise
 from graft.errors import ResourceError
 from graft.network import Network
 from graft.types import IntArray
@@ -64,7 +63,7 @@ def test_stored_values_are_the_prefixs_outputs(
     depth = len(network.backbone.blocks)
     found = feed.activations(depth, network.backbone)(rows)
     with torch.no_grad():
-        expected = network.backbone(normalise(feed.pixels(rows), feed.spec))
+        expected = network.backbone(feed.inputs.prepare(feed.raw(rows)))
     assert found.dtype == torch.float32
     assert torch.allclose(found, expected, rtol=1e-5, atol=1e-6)
     assert torch.equal(found[0], found[3])

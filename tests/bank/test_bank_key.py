@@ -30,7 +30,8 @@ NORMALISATION = [
 
 
 def key_of(network: Network, depth: int = 2, engine: str = "e", batch_size: int = 64) -> str:
-    return prefix_key(network, depth, engine=engine, batch_size=batch_size)
+    inputs = pixels_key(network.backbone.spec)
+    return prefix_key(network, depth, inputs=inputs, engine=engine, batch_size=batch_size)
 
 
 @pytest.mark.parametrize("other", GEOMETRY)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from graft.bank.feed import Feed
 from graft.bank.source import open_source
-from graft.data import normalise
+from graft.data.augment import light
 from graft.network import CannotSplit, Network, Split
 
 MakeNetwork = Callable[..., Network]
@@ -27,7 +27,7 @@ def test_cached_equals_uncached_at_every_depth(
     feed = make_feed(network)
     warnings: list[str] = []
     with torch.no_grad():
-        expected = network(normalise(feed.pixels(ROWS), feed.spec))
+        expected = network(feed.inputs.prepare(feed.raw(ROWS)))
         for depth in range(len(network.backbone.blocks) + 1):
             source = open_source(network, depth, feed, warnings)
             assert source.depth == depth
@@ -43,22 +43,19 @@ def test_at_depth_0_pixels_are_augmented_then_normalised(
     source = open_source(network, 0, make_feed(network), [])
     pixels = source.reader(ROWS)
     assert pixels.dtype == torch.uint8
-    generator = torch.Generator().manual_seed(0)
-
-    def invert(values: Tensor, generator: torch.Generator) -> Tensor:
-        return 255 - values
-
-    plain, inverted = source.transform(None), source.transform(invert)
+    plain, changed = source.transform("none"), source.transform("light")
     assert plain is not None
-    assert inverted is not None
-    assert torch.equal(plain(pixels, generator), normalise(pixels, source.spec))
-    assert torch.equal(inverted(pixels, generator), normalise(255 - pixels, source.spec))
+    assert changed is not None
+    seeded = torch.Generator().manual_seed
+    assert torch.equal(plain(pixels, seeded(0)), source.inputs.prepare(pixels))
+    expected = source.inputs.prepare(light(pixels, seeded(0)))
+    assert torch.equal(changed(pixels, seeded(0)), expected)
 
 
 def test_activations_are_left_as_they_are(make_network: MakeNetwork, make_feed: MakeFeed) -> None:
     network = make_network()
     source = open_source(network, 1, make_feed(network), [])
-    assert source.transform(lambda values, generator: values * 0) is None
+    assert source.transform("light") is None
     assert torch.equal(source.read(ROWS), source.reader(ROWS))
 
 
@@ -78,7 +75,7 @@ def test_a_network_that_cannot_be_split_runs_from_pixels_and_says_so(
     assert "the road is closed" in warning
     with torch.no_grad():
         found = source.suffix(source.read(ROWS))
-        assert torch.equal(found, network(normalise(feed.pixels(ROWS), feed.spec)))
+        assert torch.equal(found, network(feed.inputs.prepare(feed.raw(ROWS))))
 
 
 class Wrong(nn.Module):

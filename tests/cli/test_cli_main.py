@@ -145,7 +145,7 @@ def test_demo_compares_its_contenders(
     assert {item["data"] for item in seen} == {"d/digits.npz"}
     assert _run(["demo", "--out", "d2"]) == 0
     assert "LP-FT" in capsys.readouterr().out
-    assert error_of(capsys, ["demo", "text"])["kind"] == "UnknownNameError"
+    assert error_of(capsys, ["demo", "sound"])["kind"] == "UnknownNameError"
 
 
 # What fails.

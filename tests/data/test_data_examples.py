@@ -137,7 +137,7 @@ def test_a_changed_byte_changes_the_fingerprint(make_folder: MakeFolder) -> None
 
 def test_pictures_without_bytes_have_no_digest_and_a_fingerprint_all_the_same() -> None:
     missing = FilePicture(Path("no.png"), "no.png")
-    lost = replace(examples(), pictures=(missing, *examples().pictures[1:]))
+    lost = replace(examples(), inputs=(missing, *examples().pictures[1:]))
     assert lost.digests()[0] is None
     assert lost.fingerprint() != examples().fingerprint()
 

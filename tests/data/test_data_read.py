@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from graft.data.pictures import FilePicture
 from graft.data.read import read, read_inputs
+from graft.data.texts import Text
 from graft.errors import DataError
 
 MakeFolder = Callable[[Mapping[str, int]], Path]
@@ -92,6 +94,7 @@ def test_inputs_of_every_kind_open_in_the_order_given(
         *("input 4", "input 5", "input 6[0]", "input 6[1]", "input 7"),
     ]
     for picture in pictures[5:]:
+        assert not isinstance(picture, Text)
         np.testing.assert_array_equal(np.asarray(picture.open()), PIXELS)
 
 
@@ -108,6 +111,7 @@ def test_a_missing_input_keeps_its_row(tmp_path: Path) -> None:
     pictures = read_inputs([str(tmp_path / "no.png"), PIXELS])
     assert len(pictures) == 2
     assert pictures[0].name == str(tmp_path / "no.png")
+    assert isinstance(pictures[0], FilePicture)
     with pytest.raises(DataError, match="does not exist"):
         pictures[0].open()
 

@@ -12,10 +12,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from small_models import save_both
 
-from graft.export.card import snippet
 from graft.export.golden import golden_pictures
 from graft.export.manifest import read_manifest
-from graft.export.native import load_model
+from graft.export.native import LAYOUTS, load_model
 
 SCRIPT = """
 import os, sys
@@ -41,7 +40,7 @@ def saved(tmp_path: Path) -> Path:
 def outcome(saved: Path) -> subprocess.CompletedProcess[str]:
     """The cards' own lines, run beside both formats of the model."""
     for form in ("timm", "separate"):
-        lines = snippet(read_manifest(saved / form), Path(form))
+        lines = LAYOUTS["image"].snippet(read_manifest(saved / form), Path(form))
         assert lines in (saved / form / "README.md").read_text(encoding="utf-8")
         (saved / f"{form}.txt").write_text(lines, encoding="utf-8")
     Image.fromarray(golden_pictures()[0]).save(saved / "picture.jpg")

@@ -10,19 +10,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from graft.backbones.load import load_backbone
 from graft.bank import bank_folder
+from graft.bank.pixels import picture_facts
 from graft.errors import DataError
 from graft.progress import Silent
 from graft.recipe import Recipe
-from graft.runs.preparation import Prepared, picture_facts, prepare
-from graft.types import PreprocessSpec
+from graft.runs.preparation import Prepared, prepare, read_examples
 
 MakePhotos = Callable[..., Path]
-SPEC = PreprocessSpec((16, 16), 1.0, "center", "bilinear", (0.5,) * 3, (0.2,) * 3)
 
 
 def prepared(source: object, recipe: Recipe | None = None) -> Prepared:
-    return prepare(recipe or Recipe(), source, SPEC, bank_folder(), Silent())
+    chosen = recipe or Recipe()
+    backbone = load_backbone("test_resnet", weights="random", size=32)
+    return prepare(chosen, read_examples(chosen, source), backbone, bank_folder(), Silent())
 
 
 def test_rows_digests_and_parts_belong_together(photos: Path) -> None:

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from graft.bank.feed import Feed
 from graft.bank.source import open_source
-from graft.data import normalise
 from graft.data.augment import light
 from graft.errors import DivergenceError
 from graft.network import CannotSplit, Network, Split
@@ -97,12 +96,12 @@ def test_full_training_is_the_plain_loop_bit_for_bit(
             )
             for group in optimizer.param_groups:
                 group["lr"] = lr * factor
-            pixels = feed.pixels(rows)
+            pixels = feed.raw(rows)
             if augment == "light":
                 state = np.random.SeedSequence([3, epoch, index]).generate_state(1, np.uint64)
                 pixels = light(pixels, torch.Generator().manual_seed(int(state[0] >> 1)))
             optimizer.zero_grad()
-            logits = plain(normalise(pixels, feed.spec))
+            logits = plain(feed.inputs.prepare(pixels))
             loss = F.cross_entropy(logits, torch.from_numpy(TARGETS[rows]))
             loss.backward()
             # Joint clipping in another order of the parameters differs in the last bit.

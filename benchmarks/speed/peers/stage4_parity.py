@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from benchmarks.speed.peers.common import parser, tell
 from graft.bank.source import open_source
-from graft.data import normalise
 from graft.plan import apply, set_training_mode
 from graft.progress import Silent
 from graft.recipe import Recipe
@@ -65,7 +64,7 @@ def main() -> None:
     order = np.random.default_rng(0).permutation(attempt.prepared.split.train)
     batches = [np.sort(np.resize(order, STEPS * BATCH)[n::STEPS]) for n in range(STEPS)]
     targets = [torch.from_numpy(attempt.prepared.examples.targets[rows]) for rows in batches]
-    pixels = [normalise(attempt.feed.pixels(rows), attempt.feed.spec) for rows in batches]
+    pixels = [attempt.feed.inputs.prepare(attempt.feed.raw(rows)) for rows in batches]
     stored = [source.read(rows) for rows in batches]
     expected = losses(plain, pixels, targets)
     found = losses(source.suffix, stored, targets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from graft.types import Json, PreprocessSpec
@@ -70,6 +71,28 @@ class Backbone(nn.Module):
         self.architecture = origin.architecture
         self.origin = origin.source
         self.config = origin.config
+
+    @property
+    def modality(self) -> str:
+        """`image` or `text`: what the backbone takes."""
+        return "image"
+
+    def dry_inputs(self, rows: int, length: int | None = None) -> Tensor:  # noqa: ARG002
+        """Inputs that mean nothing, the same on every call, to try the model with.
+
+        Args:
+            rows: How many.
+            length: Of each, where rows have one.
+        """
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randn(rows, self.spec.channels, *self.spec.size, generator=generator)
+        like = next(self.parameters())
+        return images.to(device=like.device, dtype=like.dtype)
+
+    def halves(self, depth: int) -> tuple[nn.Module, nn.Module] | None:  # noqa: ARG002
+        """Inputs to activations after `depth` blocks, and activations to features, where the
+        backbone knows by itself how to be cut; None leaves it to `Network.split`."""
+        return None
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised pictures (B, channels, H, W) to pooled features (B, D)."""

@@ -12,6 +12,8 @@ from torch import nn
 from graft.backbones import bundled, hub, timm_models
 from graft.backbones.backbone import Backbone, Origin
 from graft.backbones.blocks import blocks_of
+from graft.backbones.load_text import load_text
+from graft.backbones.text_names import MINILM, USUAL, is_text
 from graft.backbones.torchvision_names import model_arguments
 from graft.backbones.weights_file import load_weights, read_weights
 from graft.errors import BackboneError, UnknownNameError
@@ -36,16 +38,26 @@ class _Source:
 
 
 def load_backbone(
-    name: str, *, weights: str = PRETRAINED, size: int | None = None, seed: int = 0
+    name: str,
+    *,
+    weights: str = PRETRAINED,
+    size: int | None = None,
+    long: str = "truncate",
+    pooling: str | None = None,
+    seed: int = 0,
 ) -> Backbone:
     """Load a pretrained network without its output layer, in evaluation mode.
 
     Args:
         name: `bundled`; a timm name, with or without tag; `hf-hub:owner/repository`; a folder in
-            timm's layout (`config.json` and `model.safetensors`), also as `local-dir:FOLDER`.
+            timm's layout (`config.json` and `model.safetensors`), also as `local-dir:FOLDER`. Of
+            texts: `minilm`, a hub name such as `bert-base-uncased`, a folder of transformers.
         weights: `pretrained`, `random`, or a file of weights in timm's naming, or torchvision's
             for ResNet, VGG, MobileNet V2 and V3. Preprocessing stays that of `name`.
-        size: Height and width of the input in pixels, where they differ from the checkpoint's.
+        size: Height and width of the input in pixels, or longest text in tokens, where they
+            differ from the checkpoint's.
+        long: What becomes of longer texts: `truncate`, `head-tail` or `chunks`.
+        pooling: Of token vectors: `mean`, `cls` or `max`; None takes the checkpoint's own.
         seed: Seed of random weights; torch's global random state is left alone.
 
     Raises:
@@ -59,6 +71,8 @@ def load_backbone(
     >>> backbone(torch.zeros(2, 3, 64, 64)).shape == (2, backbone.num_features)
     True
     """
+    if is_text(name):
+        return load_text(name, weights=weights, size=size, long=long, pooling=pooling, seed=seed)
     source = _resolve(name, needs_weights=weights == PRETRAINED)
     args = _arguments(source, size)
     if weights == PRETRAINED:
@@ -74,14 +88,19 @@ def load_backbone(
     return _wrapped(source, model, args, size, origin)
 
 
+def modality_of(name: str) -> str:
+    """`image` or `text`: what a backbone of this name takes; nothing is loaded to tell."""
+    return "text" if is_text(name) else "image"
+
+
 def list_backbones(pattern: str = "") -> list[str]:
-    """Names that `load_backbone` knows: the bundled one first, then timm's, in timm's order.
+    """Names that `load_backbone` knows: the bundled ones first, then timm's, in timm's order.
 
     Args:
         pattern: Part of the name, or a shell pattern such as `resnet*`.
     """
-    own = [bundled.NAME] if not pattern or timm_models.matches(bundled.NAME, pattern) else []
-    return own + timm_models.names(pattern)
+    own = (bundled.NAME, MINILM, *USUAL)
+    return [n for n in own if timm_models.matches(n, pattern)] + timm_models.names(pattern)
 
 
 def _resolve(name: str, *, needs_weights: bool) -> _Source:
@@ -136,7 +155,7 @@ def _unknown(name: str) -> UnknownNameError:
     if timm_models.is_architecture(architecture):
         near = timm_models.tagged_names(architecture)
     else:
-        known = [bundled.NAME, *timm_models.names(tags=False)]
+        known = [bundled.NAME, MINILM, *USUAL, *timm_models.names(tags=False)]
         near = get_close_matches(architecture, known, n=10, cutoff=0.5) or known[:10]
     return UnknownNameError(
         f"There is no backbone named '{name}'",

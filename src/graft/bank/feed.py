@@ -15,10 +15,9 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
+from graft.bank.inputs import Inputs
 from graft.bank.key import PLAIN, View, prefix_key
-from graft.bank.pixels import Pixels
 from graft.bank.store import SEGMENT_BYTES, SEGMENT_SECONDS, Shelf, open_shelf, row_range
-from graft.data import normalise
 from graft.data.ahead import map_ahead
 from graft.data.augment import augmented_views
 from graft.device import prefix_engine
@@ -76,8 +75,8 @@ class Feed:
     """Readers for the rows of one data set.
 
     Args:
-        pixels: The decoded pictures.
-        digests: Digest of each row's picture; row numbers given to readers index this list.
+        inputs: The decoded pictures, or the tokens of the texts.
+        digests: Digest of each row; row numbers given to readers index this list.
         network: The network whose prefix is run.
         device: Where the prefix runs.
         root: The bank's folder.
@@ -87,7 +86,7 @@ class Feed:
 
     def __init__(
         self,
-        pixels: Pixels,
+        inputs: Inputs,
         digests: Sequence[bytes],
         network: Network,
         device: torch.device,
@@ -96,24 +95,27 @@ class Feed:
         storage: str = "float32",
     ) -> None:
         self.use = BankUse(storage)
-        self.spec = pixels.spec
-        self._pixels = pixels
+        self.inputs = inputs
         self._digests = list(digests)
         self._network = network
         self.device = device
         self._root = root
         self._progress = progress
         self._readers: dict[str, Reader] = {}
-        self._read_pixels: Reader | None = None
+        self._read_raw: Reader | None = None
 
     def __len__(self) -> int:
         return len(self._digests)
 
-    def pixels(self, rows: IntArray) -> Tensor:
-        """(N, C, H, W) uint8."""
-        if self._read_pixels is None:
-            self._read_pixels = self._pixels.reader(self._digests)
-        return self._read_pixels(rows)
+    def raw(self, rows: IntArray) -> Tensor:
+        """(N, ...) what depth 0 reads: uint8 pixels, or packed tokens."""
+        if self._read_raw is None:
+            self._read_raw = self.inputs.reader(self._digests)
+        return self._read_raw(rows)
+
+    def lengths(self) -> IntArray | None:
+        """(N,) length of each row, or None where all rows have one shape, as here."""
+        return None
 
     def activations(self, depth: int, prefix: nn.Module, view: View = PLAIN) -> Reader:
         """A reader of the outputs of the first `depth` blocks, computing what is missing.
@@ -125,6 +127,7 @@ class Feed:
         plain = prefix_key(
             self._network,
             depth,
+            inputs=self.inputs.key,
             engine=prefix_engine(self.device),
             batch_size=PREFIX_BATCH,
             storage=self.use.storage,
@@ -140,7 +143,7 @@ class Feed:
         backbone = self._network.backbone
         name, blocks = backbone.name, len(backbone.blocks)
         where = "features" if depth == blocks else f"after block {depth} of {blocks}"
-        size = "x".join(str(side) for side in self.spec.size)
+        size = self.inputs.size
         views = f", {view.augment} views" if view.number else ""
         return {"kind": "prefix", "what": f"{name} {size} {where}, {self.use.storage}{views}"}
 
@@ -177,7 +180,7 @@ class Feed:
         """(PREFIX_BATCH, C, H, W) uint8 pixels of this view."""
         digests = [self._digests[row] for row in rows]
         digests += digests[-1:] * (PREFIX_BATCH - len(rows))
-        pixels = self._pixels.read(digests)
+        pixels = self.inputs.read(digests)
         if view.number == 0:
             return pixels
         seeds = [int.from_bytes(view.digest(digest)[:8]) >> 1 for digest in digests]
@@ -185,7 +188,7 @@ class Feed:
 
     def _run(self, prefix: nn.Module, pixels: Tensor) -> Tensor:
         self._network.eval()
-        inputs = normalise(pixels.to(self.device), self.spec)
+        inputs = self.inputs.prepare(pixels.to(self.device))
         with torch.inference_mode():
             outputs: Tensor = prefix(inputs)
         return outputs.float().cpu()

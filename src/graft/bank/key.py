@@ -19,7 +19,7 @@ from graft.data.augment import VERSION as AUGMENT_VERSION
 from graft.data.decode import decoder
 from graft.network import Network
 from graft.plan import tensor_digest
-from graft.types import Json, PreprocessSpec
+from graft.types import Json, PreprocessSpec, TextSpec
 
 # Raised whenever decoding, resizing or the storage format changes meaning.
 FORMAT = 2
@@ -42,10 +42,34 @@ def pixels_key(spec: PreprocessSpec) -> str:
 _PIXEL_FIELDS = ("size", "crop_pct", "crop_mode", "interpolation")
 
 
+def tokens_key(spec: TextSpec) -> str:
+    """The key of tokenised texts."""
+    fields = spec.to_dict()
+    return _digest({"kind": "tokens", **{key: fields[key] for key in _TOKEN_FIELDS}})
+
+
+_TOKEN_FIELDS = ("max_length", "long", "tokenizer")
+
+
 def prefix_key(
-    network: Network, depth: int, *, engine: str, batch_size: int, storage: str = "float32"
+    network: Network,
+    depth: int,
+    *,
+    inputs: str,
+    engine: str,
+    batch_size: int,
+    storage: str = "float32",
 ) -> str:
-    """The key of the outputs of the first `depth` blocks, as they are stored."""
+    """The key of the outputs of the first `depth` blocks, as they are stored.
+
+    Args:
+        network: Whose blocks.
+        depth: How many.
+        inputs: The key of what they read.
+        engine: What computes them.
+        batch_size: In batches of this size.
+        storage: As this type.
+    """
     backbone = network.backbone
     tensors = {**dict(backbone.model.named_parameters()), **dict(backbone.model.named_buffers())}
     names = [name for block in backbone.blocks[:depth] for name in block.tensors]
@@ -53,7 +77,7 @@ def prefix_key(
     return _digest(
         {
             "kind": "prefix",
-            "pixels": pixels_key(backbone.spec),
+            "pixels": inputs,
             "spec": backbone.spec.to_dict(),
             "architecture": backbone.architecture,
             "model_args": backbone.config.get("model_args", {}),

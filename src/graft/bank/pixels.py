@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from torch import Tensor
+from torch import Generator, Tensor
 
+from graft.bank.inputs import Transform
 from graft.bank.key import pixels_key
 from graft.bank.store import SEGMENT_BYTES, SEGMENT_SECONDS, open_shelf
-from graft.data import Decoded, Examples, decode_all
+from graft.data import Decoded, Examples, decode_all, normalise
+from graft.data.augment import augmentation
 from graft.progress import Progress
-from graft.types import ByteArray, IntArray, PreprocessSpec
+from graft.types import ByteArray, IntArray, Json, PreprocessSpec
 
 
 class Pixels:
@@ -22,6 +25,8 @@ class Pixels:
 
     Attributes:
         spec: How they were prepared.
+        key: Of all that the stored pixels depend on but the pictures.
+        size: Height and width, for people.
         digests: One per row of the data, None where the bytes cannot be read.
         faults: Row number and reason of every picture that cannot be used.
     """
@@ -30,11 +35,12 @@ class Pixels:
         self, examples: Examples, spec: PreprocessSpec, root: Path, progress: Progress
     ) -> None:
         self.spec = spec
+        self.key = pixels_key(spec)
         self.digests = examples.digests()
         self.faults: dict[int, str] = {}
-        size = "x".join(str(side) for side in spec.size)
-        about = {"kind": "pixels", "what": f"{size} {spec.interpolation} {spec.crop_mode}"}
-        self._shelf = open_shelf(root, pixels_key(spec), about=about)
+        self.size = "x".join(str(side) for side in spec.size)
+        about = {"kind": "pixels", "what": f"{self.size} {spec.interpolation} {spec.crop_mode}"}
+        self._shelf = open_shelf(root, self.key, about=about)
         self._decode_missing(examples, progress)
 
     def read(self, digests: Sequence[bytes]) -> Tensor:
@@ -50,9 +56,31 @@ class Pixels:
         """Mode and native size of each, as `RGB 640x480`."""
         return self._shelf.notes(digests)
 
+    def prepare(self, raw: Tensor) -> Tensor:
+        """Normalised pictures, (N, C, H, W) float32."""
+        return normalise(raw, self.spec)
+
+    def transform(self, augment: str) -> Transform | None:
+        """Augment (nothing for `none`), then normalise.
+
+        Raises:
+            UnknownNameError: No such augmentation.
+        """
+        change = augmentation(augment)
+
+        def pixels_to_inputs(pixels: Tensor, generator: Generator) -> Tensor:
+            return self.prepare(change(pixels, generator) if change else pixels)
+
+        return pixels_to_inputs
+
+    def facts(self, source: str, digests: Sequence[bytes]) -> Json:
+        """Counts of modes and the smallest, median and largest size."""
+        return picture_facts(source, self.notes(digests))
+
     def _decode_missing(self, examples: Examples, progress: Progress) -> None:
         rows = self._rows_to_decode()
-        decoded = decode_all([examples.pictures[row] for row in rows], self.spec)
+        pictures = examples.pictures
+        decoded = decode_all([pictures[row] for row in rows], self.spec)
         progress.start("decode", len(rows))
         at = 0
         while at < len(rows):
@@ -104,3 +132,20 @@ class Pixels:
 def _note(outcome: Decoded) -> str:
     facts = outcome.facts
     return f"{facts.mode} {facts.width}x{facts.height}" if facts else "? 0x0"
+
+
+def picture_facts(source: str, notes: list[str]) -> Json:
+    """Counts of modes and the smallest, median and largest size, from `MODE WxH` notes.
+
+    >>> picture_facts("x", ["RGB 4x2", "L 8x6"])["sizes"]["max"]
+    [8, 6]
+    """
+    modes = Counter(note.split(" ")[0] for note in notes)
+    sizes = np.array([[int(n) for n in note.split(" ")[1].split("x")] for note in notes])
+    order = sizes.prod(axis=1).argsort(kind="stable")
+    middle = {"min": order[0], "median": order[len(order) // 2], "max": order[-1]}
+    return {
+        "source": source,
+        "modes": dict(modes.most_common()),
+        "sizes": {name: sizes[row].tolist() for name, row in middle.items()},
+    }

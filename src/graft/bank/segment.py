@@ -23,7 +23,7 @@ import numpy.typing as npt
 from graft.types import ByteArray, IntArray, Json
 
 DIGEST_BYTES = 32
-TYPES = ("uint8", "float16", "float32")
+TYPES = ("uint8", "int32", "float16", "float32")
 _RECORD = np.dtype([("digest", "u1", (DIGEST_BYTES,)), ("sum", "<u4")])
 Values = npt.NDArray[np.generic]
 _UNKNOWN, _SOUND, _DAMAGED = 0, 1, 2
@@ -95,12 +95,12 @@ def rounding_error(values: Values, stored: Values) -> dict[str, float]:
 
     Returns:
         `max`, the largest difference, and `relative`, the root mean square of the differences
-        over that of the values. Both are 0 where the types are equal.
+        over that of the values. Both are 0 where the types are equal; padding (NaN) is left out.
     """
     if values.dtype == stored.dtype:
         return {"max": 0.0, "relative": 0.0}
-    exact = values.astype(np.float64)
-    difference = stored.astype(np.float64) - exact
+    exact = np.nan_to_num(values.astype(np.float64), nan=0.0)
+    difference = np.nan_to_num(stored.astype(np.float64), nan=0.0) - exact
     scale = math.sqrt(float(np.square(exact).mean())) or 1.0
     return {
         "max": float(np.abs(difference).max(initial=0.0)),

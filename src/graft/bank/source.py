@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
-from graft.bank.feed import Feed, Reader
-from graft.data import normalise
+from graft.bank.bucketed import AnyFeed
+from graft.bank.feed import Reader
+from graft.bank.inputs import Inputs, Transform
 from graft.network import CannotSplit, Network
-from graft.types import IntArray, PreprocessSpec
-
-Transform = Callable[[Tensor, Generator], Tensor]
+from graft.types import IntArray
 
 # Cached and uncached logits may differ by the order of float32 sums, not by more.
 TOLERANCE = 1e-3
@@ -26,43 +24,38 @@ class Source:
     """Where a phase's inputs come from.
 
     Attributes:
-        depth: How many blocks the stored values have behind them; 0 means pixels.
+        depth: How many blocks the stored values have behind them; 0 means pixels or tokens.
         reader: Row numbers to stored values.
-        suffix: What turns stored (and, at depth 0, normalised) values into logits.
-        spec: The preprocessing, of which normalisation is still to be done at depth 0.
+        suffix: What turns stored (and, at depth 0, prepared) values into logits.
+        inputs: How rows are still to be prepared at depth 0.
+        lengths: (N,) length of each row, where rows have different ones.
     """
 
     depth: int
     reader: Reader
     suffix: nn.Module
-    spec: PreprocessSpec
+    inputs: Inputs
+    lengths: IntArray | None = None
 
-    def transform(self, augment: Transform | None) -> Transform | None:
-        """What is done to a batch after reading: nothing to activations; pixels are augmented
-        and normalised."""
-        if self.depth > 0:
-            return None
-
-        def pixels_to_inputs(pixels: Tensor, generator: Generator) -> Tensor:
-            changed = augment(pixels, generator) if augment else pixels
-            return normalise(changed, self.spec)
-
-        return pixels_to_inputs
+    def transform(self, augment: str) -> Transform | None:
+        """What is done to a batch after reading: nothing to activations; what depth 0 reads is
+        augmented and prepared."""
+        return None if self.depth > 0 else self.inputs.transform(augment)
 
     def read(self, rows: IntArray) -> Tensor:
         """(N, ...) the suffix's inputs for these rows, on the CPU."""
         values = self.reader(rows)
-        return normalise(values, self.spec) if self.depth == 0 else values
+        return self.inputs.prepare(values) if self.depth == 0 else values
 
 
-def open_source(network: Network, depth: int, feed: Feed, warnings: list[str]) -> Source:
+def open_source(network: Network, depth: int, feed: AnyFeed, warnings: list[str]) -> Source:
     """Split the network and check on real rows that cached equals uncached.
 
-    Where the network cannot be split at this depth, everything runs from pixels and a sentence is
+    Where the network cannot be split at this depth, everything runs from depth 0 and a sentence is
     added to `warnings`.
     """
     if depth == 0:
-        return _from_pixels(network, feed)
+        return _from_inputs(network, feed)
     try:
         split = network.split(depth)
         reader = feed.activations(depth, split.prefix)
@@ -72,19 +65,19 @@ def open_source(network: Network, depth: int, feed: Feed, warnings: list[str]) -
             f"The frozen blocks are recomputed in every epoch: {network.backbone.name} cannot be "
             f"split after block {depth} ({problem})."
         )
-        return _from_pixels(network, feed)
-    return Source(depth, reader, split.suffix, feed.spec)
+        return _from_inputs(network, feed)
+    return Source(depth, reader, split.suffix, feed.inputs, feed.lengths())
 
 
-def _from_pixels(network: Network, feed: Feed) -> Source:
-    return Source(0, feed.pixels, network, feed.spec)
+def _from_inputs(network: Network, feed: AnyFeed) -> Source:
+    return Source(0, feed.raw, network, feed.inputs, feed.lengths())
 
 
-def _check(network: Network, reader: Reader, suffix: nn.Module, feed: Feed) -> None:
+def _check(network: Network, reader: Reader, suffix: nn.Module, feed: AnyFeed) -> None:
     rows = np.arange(min(CHECKED_ROWS, len(feed)), dtype=np.int64)
     network.eval()
     with torch.inference_mode():
-        uncached = network(normalise(feed.pixels(rows), feed.spec).to(feed.device))
+        uncached = network(feed.inputs.prepare(feed.raw(rows)).to(feed.device))
         cached = suffix(reader(rows).to(feed.device))
     scale = max(1.0, float(uncached.abs().max()))
     difference = float((cached - uncached).abs().max()) / scale

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from graft.cli.console import Bars, messages, output, print_json
-from graft.cli.options import AsJson, Backbone, Data, Device, Input, Label, Size, Weights
+from graft.cli.options import AsJson, Backbone, Data, Device, Input, Label, Long, Size, Weights
 
 
 def features(
@@ -17,6 +17,7 @@ def features(
     backbone: Backbone = None,
     weights: Weights = None,
     size: Size = None,
+    long: Long = None,
     input: Input = None,  # noqa: A002 - the option's name
     label: Label = None,
     device: Device = None,
@@ -29,9 +30,10 @@ def features(
     with Bars() as progress:
         table = feature_table(
             data,
-            backbone=backbone or "bundled",
+            backbone=backbone,
             weights=weights or "pretrained",
             size=size,
+            long=long or "truncate",
             columns={"input": input, "label": label},
             device=device or "auto",
             progress=progress,

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from graft.cli.console import Bars, output, print_json
-from graft.cli.options import AsJson, Backbone, Device, Group, Input, Label, Size, Weights
+from graft.cli.options import (
+    AsJson,
+    Backbone,
+    Device,
+    Group,
+    Input,
+    Label,
+    Long,
+    Pooling,
+    Size,
+    Weights,
+)
 
 
 def fit(
@@ -44,6 +55,8 @@ def fit(
     ] = None,
     weights: Weights = None,
     size: Size = None,
+    long: Long = None,
+    pooling: Pooling = None,
     dropout: Annotated[float | None, typer.Option(help="In front of the last layer. [0]")] = None,
     epochs: Annotated[
         int | None, typer.Option(help="At most this many. [about 300 steps, 8 to 30 epochs]")
@@ -102,6 +115,8 @@ def fit(
             backbone=backbone,
             weights=weights,
             size=size,
+            long=long,
+            pooling=pooling,
             head=head,
             dropout=dropout,
             strategy=strategy,

@@ -15,21 +15,33 @@ Data = Annotated[
     ),
 ]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder or saved model.")]
-Input = Annotated[str | None, typer.Option("--input", help="Column of paths or pictures.")]
+Input = Annotated[
+    str | None,
+    typer.Option("--input", help="Column of paths, pictures or texts; A,B are pairs of texts."),
+]
 Label = Annotated[str | None, typer.Option("--label", help="Column of labels.")]
 Group = Annotated[
     str | None,
     typer.Option("--group", help="Column kept on one side of a split (patient)."),
 ]
 Backbone = Annotated[
-    str | None, typer.Option("--backbone", help="bundled, any timm name, or a folder. [bundled]")
+    str | None,
+    typer.Option("--backbone", help="bundled, minilm, any name of timm or transformers, a folder."),
 ]
 Weights = Annotated[
     str | None,
     typer.Option("--weights", help="pretrained, random or a file. [pretrained]"),
 ]
 Size = Annotated[
-    int | None, typer.Option("--size", help="Height and width in pixels. [the checkpoint's own]")
+    int | None,
+    typer.Option("--size", help="Pixels a side, or tokens a text. [the checkpoint's own]"),
+]
+Long = Annotated[
+    str | None,
+    typer.Option("--long", help="Too long texts: truncate, head-tail, chunks. [truncate]"),
+]
+Pooling = Annotated[
+    str | None, typer.Option("--pooling", help="mean, cls or max. [the checkpoint's own]")
 ]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps. [auto]")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]

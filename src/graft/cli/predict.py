@@ -14,25 +14,28 @@ def predict(
     run: Run,
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Pictures, folders of pictures, or tables."),
+        typer.Argument(metavar="INPUT...", help="Pictures or texts, folders of them, or tables."),
     ],
     as_json: AsJson = False,
 ) -> None:
     """One row per input: label, probability, or the reason why it could not be read."""
     from graft.api import predict as predict_rows
+    from graft.data.texts import abridged
 
     rows = predict_rows(run, inputs)
     if as_json:
         print_json({"rows": [row.to_dict() for row in rows]})
         return
     console = output()
-    width = max(len(row.input) for row in rows)
-    for row in rows:
+    # A path stays whole; a text of several words is cut to a line.
+    names = [abridged(row.input) if " " in row.input else row.input for row in rows]
+    width = max(map(len, names))
+    for name, row in zip(names, rows, strict=True):
         if row.label is None or row.probabilities is None:
             text = f"not read: {row.error}"
         else:
             text = f"{row.label}  {row.probabilities[row.label]:.3f}"
-        console.print(f"{row.input:<{width}}  {text}", markup=False)
+        console.print(f"{name:<{width}}  {text}", markup=False)
     failed = sum(row.error is not None for row in rows)
     if failed:
         messages().print(f"{failed} of {len(rows)} inputs could not be read.")

@@ -13,6 +13,10 @@ from graft.types import Batch, IntArray
 RowReader = Callable[[IntArray], Tensor]
 Transform = Callable[[Tensor, torch.Generator], Tensor]
 
+# Rows are sorted by length within stretches of this many batches: enough to pad little, few enough
+# for batches to differ from epoch to epoch.
+SORTED_BATCHES = 50
+
 
 class Batches:
     """Reads rows in batches; one epoch is one pass over all of them.
@@ -29,6 +33,8 @@ class Batches:
         seed: Same seed and epoch number, same bytes.
         transform: Applied to each batch of inputs, on `device`.
         device: Where the batches go.
+        lengths: (N,) length of each row, or None. Rows of about one length then come in one batch,
+            so that little is padded; the batches come in an order of their own.
     """
 
     def __init__(
@@ -41,6 +47,7 @@ class Batches:
         seed: int,
         transform: Transform | None = None,
         device: torch.device | str = "cpu",
+        lengths: IntArray | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size should be at least 1. Found {batch_size}.")
@@ -51,6 +58,7 @@ class Batches:
         self._seed = seed
         self._transform = transform
         self._device = torch.device(device)
+        self._lengths = lengths
 
     @property
     def rows(self) -> int:
@@ -79,8 +87,14 @@ class Batches:
 
     def _order(self, epoch: int) -> IntArray:
         if not self._shuffle:
-            return np.arange(self.rows, dtype=np.int64)
-        return np.random.default_rng([self._seed, epoch]).permutation(self.rows).astype(np.int64)
+            if self._lengths is None:
+                return np.arange(self.rows, dtype=np.int64)
+            return np.argsort(self._lengths, kind="stable").astype(np.int64)
+        random = np.random.default_rng([self._seed, epoch])
+        order = random.permutation(self.rows).astype(np.int64)
+        if self._lengths is None:
+            return order
+        return by_length(order, self._lengths, self._starts(), random)
 
     def _batch(self, rows: IntArray, epoch: int, index: int) -> Batch:
         inputs = self._inputs(rows).to(self._device)
@@ -88,3 +102,33 @@ class Batches:
             seed = np.random.SeedSequence([self._seed, epoch, index]).generate_state(1, np.uint64)
             inputs = self._transform(inputs, torch.Generator().manual_seed(int(seed[0] >> 1)))
         return Batch(inputs, torch.from_numpy(self._targets[rows]).to(self._device))
+
+
+def by_length(
+    order: IntArray, lengths: IntArray, starts: list[int], random: np.random.Generator
+) -> IntArray:
+    """Sort stretches of a random order by length, then shuffle the batches that come of it.
+
+    A batch has rows of about one length, yet other neighbours in every epoch. The last batch,
+    which may be of another size, stays the last.
+
+    Args:
+        order: (N,) row numbers in random order.
+        lengths: (N,) by row number.
+        starts: Where each batch begins.
+        random: Shuffles the batches.
+
+    >>> random = np.random.default_rng(0)
+    >>> order = by_length(np.arange(6), np.array([9, 1, 9, 1, 5, 5]), [0, 2, 4], random)
+    >>> sorted(order.tolist()), [sorted(order[at : at + 2].tolist()) for at in (0, 2, 4)][-1]
+    ([0, 1, 2, 3, 4, 5], [0, 2])
+    """
+    if len(starts) < 2:
+        return order
+    size = starts[1] - starts[0]
+    stretch = size * SORTED_BATCHES
+    pieces = [order[at : at + stretch] for at in range(0, len(order), stretch)]
+    near = np.concatenate([piece[np.argsort(lengths[piece], kind="stable")] for piece in pieces])
+    batches = [near[a:b] for a, b in zip(starts, [*starts[1:], len(near)], strict=True)]
+    shuffled = [batches[number] for number in random.permutation(len(batches) - 1)]
+    return np.concatenate([*shuffled, batches[-1]])

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from graft.data.examples import Examples, Row, SetAside, assemble
+from graft.data.examples import TEXT, Examples, Input, Row, SetAside, assemble
 from graft.data.label_columns import RowLabel, read_label_columns
 from graft.data.parts import SPELLINGS, UNDECLARED, part_named
 from graft.data.pictures import ArrayPicture, BytesPicture, FilePicture, ImagePicture, Picture
+from graft.data.roles import InputColumns, find_inputs, no_column
+from graft.data.texts import Text
 from graft.errors import DataError
 from graft.types import Task, slices
 
-_INPUTS = ("path", "file", "filename", "image", "img", "picture", "image_path", "file_name")
 _LABELS = ("label", "labels", "class", "target", "category", "y")
 _PARTS = ("split", "part", "fold")
 
@@ -50,12 +50,13 @@ class Wanted:
     """The columns that the user named; None means: find it.
 
     Attributes:
-        input: Paths or pictures.
+        input: Paths, pictures or texts; two columns with a comma between them are pairs.
         label: Class names.
         group: What must stay on one side of a split.
         labelled: Whether labels are wanted at all.
         labels: Several label columns, instead of `label`.
         task: The kinds of task, as `graft.data.kinds.kinds_named` takes them.
+        modality: `image` or `text` where something else than the data decides it.
     """
 
     input: str | None = None
@@ -64,6 +65,7 @@ class Wanted:
     labelled: bool = True
     labels: tuple[str, ...] = ()
     task: str | None = None
+    modality: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,13 @@ def read_columns(tables: Sequence[Columns], wanted: Wanted) -> Examples:
         DataError: A column is missing, or its cells are not what it should hold.
     """
     tasks, labels = _labels(tables, wanted)
-    columns = ", ".join(f"'{task.name}'" for task in tasks)
-    read = [_read_one(t, wanted, part, columns) for t, part in zip(tables, labels, strict=True)]
+    read = [_read_one(t, wanted, part, tasks) for t, part in zip(tables, labels, strict=True)]
     source = tables[0].source
     rows = [row for cells in read for row in cells.rows]
     left_out = [entry for cells in read for entry in cells.left_out]
     if not rows:
         raise DataError(
-            f"{source} holds no usable rows ({len(left_out)} without picture or label)",
+            f"{source} holds no usable rows ({len(left_out)} without input or label)",
             next="check the columns named with --input and --label",
         )
     _check_files(source, rows, tables[0].base)
@@ -107,12 +108,14 @@ def roles(table: Columns, wanted: Wanted) -> dict[str, str]:
     Raises:
         DataError: A column that is needed is not there.
     """
-    found = {_column(table, "input", wanted.input, _INPUTS): "input"}
+    found: dict[str, str] = {}
     if wanted.labelled:
         named = wanted.labels or (_column(table, "label", wanted.label, _LABELS),)
         found |= dict.fromkeys(named, "label")
     if wanted.group is not None:
         found[_column(table, "group", wanted.group, ())] = "group"
+    inputs = find_inputs(table.source, table.cells, wanted.input, [*found], wanted.modality)
+    found |= dict.fromkeys(inputs.names, "input")
     part = next((name for name in table.cells if name.strip().casefold() in _PARTS), None)
     if part is not None:
         found.setdefault(part, "part")
@@ -137,22 +140,45 @@ def _labels(
 
 
 def _read_one(
-    table: Columns, wanted: Wanted, labels: Sequence[RowLabel], label_columns: str
+    table: Columns, wanted: Wanted, labels: Sequence[RowLabel], tasks: Sequence[Task]
 ) -> _Cells:
-    input_column = _column(table, "input", wanted.input, _INPUTS)
-    names = _row_names(table, table.cells[input_column])
+    label_columns = ", ".join(f"'{task.name}'" for task in tasks)
+    others = [name for name in (*(task.column for task in tasks), wanted.group) if name]
+    inputs = find_inputs(table.source, table.cells, wanted.input, others, wanted.modality)
+    names = _row_names(table, inputs)
     groups = _groups(table, wanted.group)
     parts = _parts(table)
+    what = f"no {'text' if inputs.modality == TEXT else 'picture'} in column "
     rows, left_out = [], []
-    for number, cell in enumerate(table.cells[input_column]):
-        if cell is None or cell == "":
-            left_out.append(SetAside(names[number], f"no picture in column '{input_column}'"))
+    for number, cells in enumerate(zip(*(table.cells[n] for n in inputs.names), strict=True)):
+        empty = next((n for n, c in zip(inputs.names, cells, strict=True) if _is_empty(c)), None)
+        if empty is not None:
+            left_out.append(SetAside(names[number], f"{what}'{empty}'"))
         elif wanted.labelled and labels[number] is None:
             left_out.append(SetAside(names[number], f"no label in column {label_columns}"))
         else:
-            picture = _picture(cell, names[number], table.base, input_column)
-            rows.append(Row(picture, labels[number], parts[number], groups[number]))
+            item = _input(cells, names[number], table.base, inputs)
+            rows.append(Row(item, labels[number], parts[number], groups[number]))
     return _Cells(rows, left_out)
+
+
+def _is_empty(cell: object) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def _input(cells: Sequence[object], name: str, base: Path, columns: InputColumns) -> Input:
+    if columns.modality != TEXT:
+        return _picture(cells[0], name, base, columns.names[0])
+    texts = []
+    for cell, column in zip(cells, columns.names, strict=True):
+        if not isinstance(cell, str):
+            raise DataError(
+                f"Column '{column}' holds a {type(cell).__name__}, not a text: {cell!r:.80}",
+                allowed="texts",
+                next="name the column of texts with --input",
+            )
+        texts.append(cell)
+    return Text(texts[0], name, texts[1] if len(texts) > 1 else None)
 
 
 def _column(table: Columns, role: str, named: str | None, usual: Sequence[str]) -> str:
@@ -161,27 +187,21 @@ def _column(table: Columns, role: str, named: str | None, usual: Sequence[str]) 
     if named is not None:
         if named in columns:
             return named
-        raise _no_column(table, f"{table.source} has no column named '{named}'", named)
+        raise no_column(table.cells, f"{table.source} has no column named '{named}'", named)
     folded = {name.strip().casefold(): name for name in reversed(columns)}
     found = next((folded[name] for name in usual if name in folded), None)
     if found is None:
         problem = f"None of the columns of {table.source} has a usual name for the {role}"
-        raise _no_column(table, problem, "", f"name the column with --{role} COLUMN")
+        raise no_column(table.cells, problem, "", f"name the column with --{role} COLUMN")
     return found
 
 
-def _no_column(table: Columns, found: str, name: str, advice: str = "") -> DataError:
-    columns = list(table.cells)
-    folded = {column.casefold(): column for column in columns}
-    near = get_close_matches(name.casefold(), folded, n=1)
-    if near:
-        advice = f"did you mean '{folded[near[0]]}'?"
-    return DataError(found, allowed=", ".join(columns), next=advice or "name one of them")
-
-
-def _row_names(table: Columns, cells: Sequence[object]) -> list[str]:
+def _row_names(table: Columns, inputs: InputColumns) -> list[str]:
     """The path where the cell has one, else the row's number, counted from 1."""
     prefix = f"{table.part} row" if table.part else "row"
+    cells = table.cells[inputs.names[0]]
+    if inputs.modality == TEXT:
+        return [f"{prefix} {number}" for number in range(1, len(cells) + 1)]
     return [_path_in(cell) or f"{prefix} {number}" for number, cell in enumerate(cells, 1)]
 
 
@@ -242,7 +262,7 @@ def _picture(cell: object, name: str, base: Path, column: str) -> Picture:
 
 def _check_files(source: str, rows: Sequence[Row], base: Path) -> None:
     """A table none of whose files exist is one mistake, not N."""
-    paths = [row.picture.path for row in rows if isinstance(row.picture, FilePicture)]
+    paths = [row.input.path for row in rows if isinstance(row.input, FilePicture)]
     if len(paths) == len(rows) and not any(path.exists() for path in paths):
         raise DataError(
             f"None of the {len(rows)} files that {source} names exists, such as {paths[0]}",

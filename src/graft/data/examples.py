@@ -1,4 +1,4 @@
-"""A labelled set of pictures as one immutable value, rows in the data's order."""
+"""A labelled set of pictures or texts as one immutable value, rows in the data's order."""
 
 from __future__ import annotations
 
@@ -23,8 +23,13 @@ from graft.data.targets import (
     support,
     unpack,
 )
+from graft.data.texts import Text
 from graft.errors import DataError
 from graft.types import IntArray, Task, output_names
+
+IMAGE, TEXT = "image", "text"
+
+Input = Picture | Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +50,14 @@ class Row:
     """One row as a source yields it.
 
     Attributes:
-        picture: The picture.
+        input: The picture or text.
         label: The class name, the set of labels or the number, None where it is missing; with
             several label columns a tuple of these.
         part: `train`, `validation`, `test` or '' where none is declared.
         group: What must stay on one side of a split; None where there is none.
     """
 
-    picture: Picture
+    input: Input
     label: RowLabel
     part: str = UNDECLARED
     group: str | None = None
@@ -60,11 +65,11 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """N pictures with their labels.
+    """N pictures, or N texts, with their labels.
 
     Attributes:
         source: Where they come from, as the user named it.
-        pictures: The N pictures.
+        inputs: The N pictures, or the N texts.
         tasks: What each label column asks for, with its labels.
         targets: (N,) index into `labels`, -1 for no label; for other tasks than one column of
             classes (N, W) as `graft.data.targets` says.
@@ -74,7 +79,7 @@ class Examples:
     """
 
     source: str
-    pictures: tuple[Picture, ...]
+    inputs: tuple[Input, ...]
     tasks: tuple[Task, ...]
     targets: Targets
     groups: IntArray | None
@@ -82,7 +87,36 @@ class Examples:
     set_aside: tuple[SetAside, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.inputs)
+
+    @property
+    def modality(self) -> str:
+        """`image` or `text`: what the rows are."""
+        return TEXT if self.inputs and isinstance(self.inputs[0], Text) else IMAGE
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The rows as pictures.
+
+        Raises:
+            DataError: They are texts.
+        """
+        found = tuple(item for item in self.inputs if not isinstance(item, Text))
+        if len(found) < len(self.inputs):
+            raise DataError(f"{self.source} holds texts", allowed="pictures")
+        return found
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """The rows as texts.
+
+        Raises:
+            DataError: They are pictures.
+        """
+        found = tuple(item for item in self.inputs if isinstance(item, Text))
+        if len(found) < len(self.inputs):
+            raise DataError(f"{self.source} holds pictures", allowed="texts")
+        return found
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -102,7 +136,7 @@ class Examples:
         """
         return replace(
             self,
-            pictures=tuple(self.pictures[row] for row in rows),
+            inputs=tuple(self.inputs[row] for row in rows),
             targets=self.targets[rows],
             groups=None if self.groups is None else self.groups[rows],
             parts=tuple(self.parts[row] for row in rows),
@@ -116,7 +150,7 @@ class Examples:
         """
         kept = np.array([r for r in range(len(self)) if r not in rows_with_reasons], dtype=np.int64)
         added = tuple(
-            SetAside(self.pictures[row].name, reason)
+            SetAside(self.inputs[row].name, reason)
             for row, reason in sorted(rows_with_reasons.items())
         )
         return replace(self.take(kept), set_aside=self.set_aside + added)
@@ -177,11 +211,11 @@ class Examples:
         return [support(task, column) for task, column in zip(self.tasks, columns, strict=True)]
 
     def digests(self) -> tuple[bytes | None, ...]:
-        """The digest of each picture; None where its bytes cannot be read."""
-        return tuple(_digest(picture) for picture in self.pictures)
+        """The digest of each input; None where its bytes cannot be read."""
+        return tuple(_digest(item) for item in self.inputs)
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of pictures, labels, groups and parts, row by row, without file names.
+        """SHA-256 (hex) of inputs, labels, groups and parts, row by row, without file names.
 
         Two data sets with equal fingerprints give equal runs. Pictures whose bytes cannot be
         read count as 32 zero bytes.
@@ -225,7 +259,7 @@ def assemble(
     if labelled:
         bare = [not any(cell is not None for cell in _cells(row, asked)) for row in rows]
         left_out += [
-            SetAside(row.picture.name, "no label")
+            SetAside(row.input.name, "no label")
             for row, empty in zip(rows, bare, strict=True)
             if empty
         ]
@@ -237,7 +271,7 @@ def assemble(
     )
     return Examples(
         source=source,
-        pictures=tuple(row.picture for row in rows),
+        inputs=tuple(row.input for row in rows),
         tasks=found,
         targets=encode(found, cells),
         groups=_group_numbers([row.group for row in rows]),
@@ -268,7 +302,7 @@ def join_test(examples: Examples, test: Examples) -> Examples:
     test = test.with_tasks(examples.tasks)
     return replace(
         examples,
-        pictures=examples.pictures + test.pictures,
+        inputs=examples.inputs + test.inputs,
         targets=np.concatenate([examples.targets, test.targets]),
         groups=_joined_groups(examples, test),
         parts=examples.parts + (TEST,) * len(test),
@@ -297,8 +331,8 @@ def _group_numbers(groups: list[str | None]) -> IntArray | None:
     return np.array(numbers, dtype=np.int64)
 
 
-def _digest(picture: Picture) -> bytes | None:
+def _digest(item: Input) -> bytes | None:
     try:
-        return picture.digest()
+        return item.digest()
     except DataError:
-        return None  # decoding the picture reports the reason
+        return None  # opening it reports the reason

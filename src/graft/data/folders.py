@@ -1,16 +1,17 @@
-"""A folder of class folders, with or without train, validation and test folders around them."""
+"""A folder of class folders, of pictures or texts, perhaps inside train, val and test folders."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from graft.data.examples import Examples, Row, SetAside, assemble
+from graft.data.examples import IMAGE, TEXT, Examples, Input, Row, SetAside, assemble
 from graft.data.labels import natural_key
 from graft.data.parts import TEST, TRAIN, UNDECLARED, VALIDATION, part_named
 from graft.data.pictures import FilePicture
+from graft.data.texts import TEXT_EXTENSIONS, read_text
 from graft.errors import DataError
 
 PICTURE_EXTENSIONS = frozenset(
@@ -18,57 +19,109 @@ PICTURE_EXTENSIONS = frozenset(
     | {".avif", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga"}
 )
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
-_LAYOUT = "a folder with one folder of pictures per class, optionally inside train/, val/, test/"
-_CLASS_FOLDERS = "put each class's pictures into a folder named after the class"
+_LAYOUT = (
+    "a folder with one folder of pictures (or .txt files) per class, optionally inside train/, "
+    "val/, test/"
+)
+_CLASS_FOLDERS = "put each class's files into a folder named after the class"
+# Files of the other kind are remarks, and set aside, when this share is of the one kind.
+_CLEAR_SHARE = 0.75
 
 
 @dataclass(frozen=True)
 class _Found:
-    """The files below one folder: pictures, and what is no picture by its extension."""
+    """The files below one folder: the wanted ones, and the others by their extension."""
 
-    pictures: tuple[Path, ...]
+    wanted: tuple[Path, ...]
     others: tuple[Path, ...]
 
 
-def read_folder(folder: Path, shown: str) -> Examples:
+@dataclass(frozen=True)
+class _Kind:
+    """What a folder is searched for: file extensions, how a file becomes an input, its name."""
+
+    extensions: frozenset[str]
+    opened: Callable[[Path], Input]
+    noun: str
+
+    def matches(self, path: Path) -> bool:
+        return path.suffix.lower() in self.extensions
+
+
+_KINDS = {
+    IMAGE: _Kind(PICTURE_EXTENSIONS, lambda path: FilePicture(path, str(path)), "picture"),
+    TEXT: _Kind(TEXT_EXTENSIONS, lambda path: read_text(path, str(path)), "text"),
+}
+
+
+def read_folder(folder: Path, shown: str, modality: str | None = None) -> Examples:
     """Reads class folders; the class is the folder's name, at any depth below it.
 
-    Hidden files are passed over. Files whose extension is no picture's are set aside where
-    they lie in a class folder, and so are class folders without pictures and pictures outside
-    any class folder.
+    Hidden files are passed over. Files of another kind are set aside where they lie in a class
+    folder, and so are class folders without pictures (or texts), and those outside any class
+    folder.
 
     Args:
         folder: The data.
         shown: The folder as the user named it.
+        modality: `image` or `text`; None to see which kind of files is there.
 
     Raises:
-        DataError: No class folder with pictures is there.
+        DataError: No class folder with pictures or texts is there, or both kinds are.
     """
     rows: list[Row] = []
     left_out: list[SetAside] = []
+    kind = _KINDS[modality or _modality(folder, shown)]
     for part, place in _parts(folder, shown, left_out):
-        _read_part(place, part, rows, left_out)
+        _read_part(place, part, kind, rows, left_out)
     if not rows:
         raise _nothing(folder, shown)
     return assemble(shown, rows, set_aside=left_out)
 
 
-def read_flat(folder: Path, shown: str) -> Examples:
-    """Reads all pictures below a folder, without labels.
+def read_flat(folder: Path, shown: str, modality: str | None = None) -> Examples:
+    """Reads all pictures, or all texts, below a folder, without labels.
 
     Raises:
         DataError: There are none.
     """
-    found = _files(folder)
-    if not found.pictures:
+    kind = _KINDS[modality or _modality(folder, shown)]
+    left_out: list[SetAside] = []
+    rows = _rows(_files(folder, kind).wanted, None, UNDECLARED, kind, left_out)
+    if not rows:
         raise _nothing(folder, shown)
-    return assemble(
-        shown, [_row(path, None, UNDECLARED) for path in found.pictures], labelled=False
-    )
+    return assemble(shown, rows, labelled=False, set_aside=left_out)
 
 
-def _row(path: Path, label: str | None, part: str) -> Row:
-    return Row(FilePicture(path, str(path)), label, part)
+def _modality(folder: Path, shown: str) -> str:
+    """The kind of files that nearly all of the folder's pictures and texts are of.
+
+    Raises:
+        DataError: Both kinds are there.
+    """
+    files = list(_walk(folder, frozenset()))
+    counts = {name: sum(map(kind.matches, files)) for name, kind in _KINDS.items()}
+    most = max(counts, key=lambda name: counts[name])
+    if counts[most] < _CLEAR_SHARE * sum(counts.values()):
+        raise DataError(
+            f"{shown} holds {counts[IMAGE]} pictures and {counts[TEXT]} texts",
+            allowed="pictures or texts",
+            next="take one kind away, or name a --backbone, which decides it",
+        )
+    return most
+
+
+def _rows(
+    paths: tuple[Path, ...], label: str | None, part: str, kind: _Kind, left_out: list[SetAside]
+) -> list[Row]:
+    """A row per file; one that cannot be read at all is set aside with the reason."""
+    rows = []
+    for path in paths:
+        try:
+            rows.append(Row(kind.opened(path), label, part))
+        except DataError as fault:
+            left_out.append(SetAside(str(path), fault.found))
+    return rows
 
 
 def _parts(folder: Path, shown: str, left_out: list[SetAside]) -> list[tuple[str, Path]]:
@@ -95,25 +148,27 @@ def _names(named: list[tuple[str, Path]]) -> str:
     return ", ".join(child.name for _, child in named)
 
 
-def _read_part(place: Path, part: str, rows: list[Row], left_out: list[SetAside]) -> None:
-    loose = [path for path in _entries(place) if path.is_file() and _is_picture(path)]
-    left_out += [SetAside(str(path), "the picture is in no class folder") for path in loose]
+def _read_part(
+    place: Path, part: str, kind: _Kind, rows: list[Row], left_out: list[SetAside]
+) -> None:
+    loose = [path for path in _entries(place) if path.is_file() and kind.matches(path)]
+    left_out += [SetAside(str(path), f"the {kind.noun} is in no class folder") for path in loose]
     for child in _folders(place):
-        found = _files(child)
-        rows += [_row(path, child.name, part) for path in found.pictures]
-        left_out += [SetAside(str(path), _unknown_extension(path)) for path in found.others]
-        if not found.pictures:
-            left_out.append(SetAside(str(child), "class folder without pictures"))
+        found = _files(child, kind)
+        rows += _rows(found.wanted, child.name, part, kind, left_out)
+        left_out += [SetAside(str(p), _unknown_extension(p, kind.noun)) for p in found.others]
+        if not found.wanted:
+            left_out.append(SetAside(str(child), f"class folder without {kind.noun}s"))
 
 
-def _unknown_extension(path: Path) -> str:
-    kind = f"'{path.suffix}' is no known picture extension" if path.suffix else "no file extension"
-    return f"not a picture: {kind}"
+def _unknown_extension(path: Path, noun: str) -> str:
+    kind = f"'{path.suffix}' is no known {noun} extension" if path.suffix else "no file extension"
+    return f"not a {noun}: {kind}"
 
 
 def _nothing(folder: Path, shown: str) -> DataError:
     children = _folders(folder)
-    pictures = sum(_is_picture(path) for path in _entries(folder))
+    pictures = sum(_KINDS[IMAGE].matches(path) for path in _entries(folder))
     if pictures:
         found = f"{shown} holds {pictures} pictures directly, and no class folders with pictures"
     elif children:
@@ -141,15 +196,11 @@ def _entries(folder: Path) -> list[Path]:
     return [folder / name for name in sorted(visible, key=natural_key)]
 
 
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_EXTENSIONS
-
-
-def _files(folder: Path) -> _Found:
+def _files(folder: Path, kind: _Kind) -> _Found:
     files = list(_walk(folder, frozenset()))
     return _Found(
-        pictures=tuple(path for path in files if _is_picture(path)),
-        others=tuple(path for path in files if not _is_picture(path)),
+        wanted=tuple(path for path in files if kind.matches(path)),
+        others=tuple(path for path in files if not kind.matches(path)),
     )
 
 

@@ -14,24 +14,25 @@ from PIL import Image
 from graft.data.arrays import read_arrays
 from graft.data.cifar import is_cifar, read_cifar
 from graft.data.columns import Wanted, read_columns
-from graft.data.examples import Examples, SetAside, join_test
+from graft.data.examples import IMAGE, TEXT, Examples, Input, SetAside, join_test
 from graft.data.folders import PICTURE_EXTENSIONS, read_flat, read_folder
 from graft.data.huggingface import PREFIX, dataset_columns, download, is_dataset
+from graft.data.lists import columns_of, is_columns
 from graft.data.pictures import (
     ArrayPicture,
     BytesPicture,
     FilePicture,
     ImagePicture,
-    Picture,
 )
 from graft.data.tables import TABLES, read_table
 from graft.data.targets import is_labelled, unpack
+from graft.data.texts import TEXT_EXTENSIONS, Text, read_text
 from graft.errors import DataError
 
 _ARRAYS = ".npz"
 _KINDS = (
     "a folder of class folders, a CIFAR folder, a .csv, .tsv, .jsonl, .ndjson, .parquet or .npz "
-    "file, a Hugging Face Dataset or DatasetDict, or hf:NAME"
+    "file, a Hugging Face Dataset or DatasetDict, hf:NAME, a dict of columns, or (inputs, labels)"
 )
 
 
@@ -46,15 +47,17 @@ def read(
     min_classes: int = 2,
     labels: Sequence[str] = (),
     task: str | None = None,
+    modality: str | None = None,
 ) -> Examples:
-    """Reads a labelled set of pictures, whatever it is stored as.
+    """Reads a labelled set of pictures or texts, whatever it is stored as.
 
     Nothing is decoded here: pictures that cannot be opened show when they are.
 
     Args:
-        source: A path (folder or file), a Hugging Face object, `hf:NAME`, or what this function
-            returned before.
-        input: The column of paths or pictures; found by its name when None.
+        source: A path (folder or file), a Hugging Face object, `hf:NAME`, a dict of columns, a
+            list of dicts, a tuple of inputs and labels, or what this function returned before.
+        input: The column of paths, pictures or texts, or two columns of texts with a comma
+            between them; found when None.
         label: The column of class names (`fine` or `coarse` for CIFAR-100); found when None.
         group: The column whose values must stay on one side of a split.
         test: Another source, which becomes the test part; its labels must be known.
@@ -63,19 +66,30 @@ def read(
             trained model is only tried on.
         labels: Several label columns, one task each, instead of `label`.
         task: The kind of task, or one per label column with commas between them; found when None.
+        modality: `image` or `text`, where the backbone decides it; else the data do.
 
     Raises:
         DataError: The source does not exist or is not what is allowed.
         NetworkError: A download failed.
     """
-    wanted = Wanted(input, label, group, labelled, tuple(labels), task)
+    wanted = Wanted(input, label, group, labelled, tuple(labels), task, modality)
     examples = _read_one(source, wanted)
+    if modality is not None and examples.modality != modality:
+        kinds = {IMAGE: "pictures", TEXT: "texts"}
+        raise DataError(
+            f"{examples.source} holds {kinds[examples.modality]}, and the backbone takes "
+            f"{kinds[modality]}",
+            allowed=f"data of {kinds[modality]}",
+            next="name another --backbone, or leave it out",
+        )
     if labelled:
         _check_variety(examples, min_classes)
     if test is None:
         return examples
     folder = isinstance(test, (str, Path)) and Path(test).expanduser().is_dir()
-    return join_test(examples, _read_one(test, Wanted(labelled=labelled) if folder else wanted))
+    wanted = replace(wanted, modality=examples.modality)
+    plain = Wanted(labelled=labelled, modality=examples.modality)
+    return join_test(examples, _read_one(test, plain if folder else wanted))
 
 
 def _check_variety(examples: Examples, fewest: int) -> None:
@@ -89,7 +103,7 @@ def _check_variety(examples: Examples, fewest: int) -> None:
                 f"{examples.source}{where} holds {len(task.labels)} class: "
                 f"{', '.join(task.labels) or 'no labelled rows'}",
                 allowed=f"at least {fewest} classes",
-                next="add pictures of another class, such as 'other'",
+                next="add examples of another class, such as 'other'",
             )
         known = column[is_labelled(task, column)]
         if task.kind != "classification" and fewest > 1 and len(np.unique(known, axis=0)) < 2:
@@ -101,22 +115,25 @@ def _check_variety(examples: Examples, fewest: int) -> None:
             )
 
 
-def read_inputs(sources: Sequence[object]) -> tuple[Picture, ...]:
-    """The pictures to predict, in the order given; a missing file fails when it is opened.
+def read_inputs(sources: Sequence[object], modality: str = IMAGE) -> tuple[Input, ...]:
+    """The inputs to predict, in the order given; a missing file fails when it is opened.
 
     Args:
-        sources: Picture files, folders, tables, `.npz` files, encoded bytes, PIL images,
-            arrays of one picture (H, W[, C]) or several (N, H, W, C), Hugging Face objects.
+        sources: Folders, tables, Hugging Face objects; pictures as files, `.npz` files, encoded
+            bytes, PIL images, arrays of one (H, W[, C]) or several (N, H, W, C); texts as strings,
+            pairs of strings or `.txt` files.
+        modality: `image` or `text`: what the model takes.
 
     Raises:
         DataError: There are none, or an input is of another kind.
     """
     alone = isinstance(sources, (str, bytes, Path, np.ndarray, Image.Image)) or is_dataset(sources)
     several = [sources] if alone else list(sources)
-    pictures = [picture for n, one in enumerate(several) for picture in _inputs(one, f"input {n}")]
-    if not pictures:
-        raise DataError("No pictures were given", allowed=f"picture files, or {_KINDS}")
-    return tuple(pictures)
+    reader = _text_inputs if modality == TEXT else _inputs
+    found = [item for n, one in enumerate(several) for item in reader(one, f"input {n}")]
+    if not found:
+        raise DataError("No inputs were given", allowed=f"picture files, texts, or {_KINDS}")
+    return tuple(found)
 
 
 def _read_one(source: object, wanted: Wanted) -> Examples:
@@ -124,6 +141,8 @@ def _read_one(source: object, wanted: Wanted) -> Examples:
         return source
     if is_dataset(source):
         return _read_dataset(source, "the data set", wanted)
+    if is_columns(source):
+        return read_columns([columns_of(source)], wanted)
     if not isinstance(source, (str, Path)):
         raise DataError(f"A {type(source).__name__} was given as data", allowed=_KINDS)
     if str(source).startswith(PREFIX):
@@ -161,7 +180,8 @@ def _read_folder(path: Path, shown: str, wanted: Wanted) -> Examples:
             allowed="columns of a table",
             next="leave the option away, or give a table that names the pictures",
         )
-    return read_folder(path, shown) if wanted.labelled else read_flat(path, shown)
+    reader = read_folder if wanted.labelled else read_flat
+    return reader(path, shown, wanted.modality)
 
 
 def _read_file(path: Path, wanted: Wanted) -> Examples:
@@ -199,11 +219,48 @@ def _missing(path: Path, shown: str) -> DataError:
     return DataError(f"{shown} does not exist", allowed=_KINDS, next=advice)
 
 
-def _inputs(source: object, name: str) -> Sequence[Picture]:
+def _text_inputs(source: object, name: str) -> Sequence[Input]:
+    """A string is a text, unless it names a folder, a table or a `.txt` file that is there."""
+    plain = Wanted(labelled=False, modality=TEXT)
+    if isinstance(source, (str, Path)):
+        path = _existing(source)
+        if path is None:
+            return [Text(str(source), str(source))]
+        if path.suffix.lower() in TEXT_EXTENSIONS:
+            return [read_text(path, str(source))]
+        return _read_one(path, plain).inputs
+    if isinstance(source, (tuple, list)) and [type(part) for part in source] == [str, str]:
+        return [Text(source[0], " | ".join(source), source[1])]
+    if is_dataset(source):
+        return _read_one(source, plain).inputs
+    if isinstance(source, Text):
+        return [source]
+    raise DataError(
+        f"A {type(source).__name__} was given as {name}",
+        allowed=f"texts, pairs of texts, .txt files, or {_KINDS}",
+    )
+
+
+def _existing(source: str | Path) -> Path | None:
+    """The folder, table or text file of this name, or None where there is none."""
+    path = Path(source).expanduser()
+    try:
+        there = path.is_dir() or (
+            path.suffix.lower() in {*TABLES, *TEXT_EXTENSIONS} and path.is_file()
+        )
+    except (OSError, ValueError):  # too long, or a NUL, for a path
+        return None
+    named = path.suffix.lower() in {*TABLES, *TEXT_EXTENSIONS} and len(str(source).split()) == 1
+    if not there and (named or isinstance(source, Path)):
+        raise _missing(path, str(source))
+    return path if there else None
+
+
+def _inputs(source: object, name: str) -> Sequence[Input]:
     if isinstance(source, (str, Path)) and not str(source).startswith(PREFIX):
         return _path_inputs(Path(source).expanduser(), str(source))
     if isinstance(source, str) or is_dataset(source):
-        return _read_one(source, Wanted(labelled=False)).pictures
+        return _read_one(source, Wanted(labelled=False, modality=IMAGE)).inputs
     if isinstance(source, Image.Image):
         return [ImagePicture(source, name)]
     if isinstance(source, (bytes, bytearray)):
@@ -217,13 +274,13 @@ def _inputs(source: object, name: str) -> Sequence[Picture]:
     )
 
 
-def _path_inputs(path: Path, shown: str) -> Sequence[Picture]:
+def _path_inputs(path: Path, shown: str) -> Sequence[Input]:
     if path.is_dir() or path.suffix.lower() in {*TABLES, _ARRAYS}:
-        return _read_one(path, Wanted(labelled=False)).pictures
+        return _read_one(path, Wanted(labelled=False, modality=IMAGE)).inputs
     return [FilePicture(path, shown)]
 
 
-def _array_inputs(array: np.ndarray[Any, Any], name: str) -> Sequence[Picture]:
+def _array_inputs(array: np.ndarray[Any, Any], name: str) -> Sequence[Input]:
     """One picture, or N of them; three dimensions are one picture if the last is its colours."""
     one = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
     if one or array.ndim not in (3, 4):

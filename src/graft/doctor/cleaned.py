@@ -62,7 +62,7 @@ def _table(patient: Patient, rows: Sequence[int]) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(header)
     for row in rows:
-        picture = examples.pictures[row]
+        picture = examples.inputs[row]
         assert isinstance(picture, FilePicture)
         cells: list[object] = [str(picture.path.resolve()), labels[row]]
         cells += [examples.parts[row]] if several else []

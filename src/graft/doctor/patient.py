@@ -35,7 +35,7 @@ class Patient:
 
     def name(self, row: int) -> str:
         """The row as the user knows it."""
-        return self.examples.pictures[row].name
+        return self.examples.inputs[row].name
 
     def pair_name(self, pair: Pair) -> str:
         """Both rows of a pair."""

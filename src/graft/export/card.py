@@ -1,71 +1,35 @@
-"""The README.md of a saved model, and the lines that open it."""
+"""The README.md of a saved model."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from graft.export.manifest import TIMM, Manifest
+from graft.export.layout import Layout
+from graft.export.manifest import Manifest
 from graft.types import Json
 
-_OPEN_TIMM = """\
-import timm
-from PIL import Image
 
-model = timm.create_model("local-dir:{folder}", pretrained=True).eval()
-transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
-logits = model(transform(Image.open("picture.jpg").convert("{mode}"))[None])
-print(model.pretrained_cfg["label_names"][int(logits.argmax())])"""
-
-_OPEN_SEPARATE = """\
-import sys
-from PIL import Image
-
-sys.path.insert(0, "{folder}")
-from load import labels, load, preprocess
-
-logits = load()(preprocess(Image.open("picture.jpg"))[None])
-print(labels()[int(logits.argmax())])"""
-
-
-def snippet(manifest: Manifest, folder: Path) -> str:
-    """Python that opens the model without graft and names a picture's label.
-
-    Args:
-        manifest: The model's description.
-        folder: Where it lies, as seen by who runs the lines.
-    """
-    text = _OPEN_TIMM if manifest.format == TIMM else _OPEN_SEPARATE
-    mode = "L" if manifest.preprocess.channels == 1 else "RGB"
-    return text.format(folder=folder, mode=mode)
-
-
-def model_card(manifest: Manifest, folder: Path) -> str:
+def model_card(manifest: Manifest, folder: Path, layout: Layout) -> str:
     """The model card: labels, preprocessing, figures where there are any, how to open it.
 
     Args:
         manifest: The model's description.
         folder: Where it is written; the card names its last part alone, as folders move.
+        layout: How its folder looks.
     """
     beside = Path(folder.name)
-    spec = manifest.preprocess
-    height, width = spec.size
+    code = layout.snippet(manifest, beside)
     metrics = manifest.extras.get("metrics")
     sections = [
         f"# {manifest.backbone['name']}, {len(manifest.labels)} classes",
         f"Fine-tuned for {manifest.task} from `{manifest.backbone['architecture']}` "
         f"(weights: {manifest.backbone['source']}); head: `{manifest.head['spec']}`.",
         "## Labels\n\n" + "\n".join(f"{i}. `{name}`" for i, name in enumerate(manifest.labels)),
-        f"## Input\n\n{height} x {width} pixels, {spec.channels} channels ({spec.channel_order}), "
-        f"{spec.interpolation} interpolation, crop {spec.crop_mode} {spec.crop_pct:g}, "
-        f"mean {_numbers(spec.mean)}, standard deviation {_numbers(spec.std)}.",
+        f"## Input\n\n{layout.card_input(manifest)}",
         *([_figures(metrics)] if isinstance(metrics, dict) and metrics else []),
-        f"## Use\n\nBeside the folder `{beside}`:\n\n```python\n{snippet(manifest, beside)}\n```",
+        f"## Use\n\nBeside the folder `{beside}`:\n\n```python\n{code}\n```",
     ]
     return "\n\n".join(sections) + "\n"
-
-
-def _numbers(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{value:.4g}" for value in values)
 
 
 def _figures(metrics: Json) -> str:

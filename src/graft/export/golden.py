@@ -73,7 +73,8 @@ def golden_logits(network: Network, inputs: Tensor) -> Tensor:
     """Logits (16, C) in evaluation mode, in float32 on the CPU where the network is there."""
     like = next(network.parameters())
     with evaluation(network), torch.no_grad():
-        logits: Tensor = network(inputs.to(device=like.device, dtype=like.dtype))
+        kind = like.dtype if inputs.is_floating_point() else inputs.dtype
+        logits: Tensor = network(inputs.to(device=like.device, dtype=kind))
     return logits.float().cpu()
 
 

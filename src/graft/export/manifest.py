@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graft.errors import ModelError
-from graft.types import Json, PreprocessSpec
+from graft.types import Json, Spec, spec_from_dict
 
 FILE = "graft.json"
-TIMM, SEPARATE = "timm", "backbone+head"
-FORMATS = (TIMM, SEPARATE)
+TIMM, TRANSFORMERS, SEPARATE = "timm", "transformers", "backbone+head"
+FORMATS = (TIMM, TRANSFORMERS, SEPARATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,11 @@ class Manifest:
     """A saved model's description.
 
     Attributes:
-        format: `timm` (one native model) or `backbone+head`.
+        format: `timm` or `transformers` (one native model), or `backbone+head`.
         labels: Label names, in the order of the logits.
         task: Such as `classification`.
         head: The head's `spec`, `features` and `classes`.
-        preprocess: How a picture becomes an input.
+        preprocess: How a picture or a text becomes an input.
         backbone: Its `name` and `architecture`, and the `source` of its pretrained weights.
         extras: What the caller wants to find again; not sealed.
     """
@@ -33,7 +33,7 @@ class Manifest:
     labels: tuple[str, ...]
     task: str
     head: Json
-    preprocess: PreprocessSpec
+    preprocess: Spec
     backbone: Json
     extras: Json = field(default_factory=dict)
 
@@ -70,7 +70,7 @@ def read_manifest(folder: Path) -> Manifest:
             labels=tuple(fields["labels"]),
             task=fields["task"],
             head=fields["head"],
-            preprocess=PreprocessSpec.from_dict(fields["preprocess"]),
+            preprocess=spec_from_dict(fields["preprocess"]),
             backbone=fields["backbone"],
             extras=fields["extras"],
         )

@@ -1,4 +1,4 @@
-"""The data: how many of what, what was set aside, what the pictures look like."""
+"""The data: how many of what, what was set aside, what they look like."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from graft.report import blocks
 from graft.report.reading import items, number, part, records, word
-from graft.report.words import ABSENT, counted, dimensions, whole
+from graft.report.words import ABSENT, counted, dimensions, noun, percent, whole
 from graft.types import Json
 
 SPLITS = ("train", "validation", "test")
@@ -18,6 +18,7 @@ def data(result: Json, pictures: Mapping[str, bytes]) -> Json:
     pieces = [
         blocks.facts(_facts(result)),
         _class_counts(result),
+        *([_lengths(result)] if part(result, "data", "histogram") else []),
         _samples(result, pictures),
         _set_aside(result),
     ]
@@ -26,6 +27,8 @@ def data(result: Json, pictures: Mapping[str, bytes]) -> Json:
 
 def _facts(result: Json) -> list[tuple[str, str]]:
     counts, described = part(result, "counts"), part(result, "data")
+    if noun(result) == "text":
+        return _text_facts(counts, described)
     splits = [f"{whole(number(counts, name))} {name}" for name in SPLITS if name in counts]
     modes = [
         f"{whole(number(part(described, 'modes'), mode))} {mode}"
@@ -46,11 +49,40 @@ def _facts(result: Json) -> list[tuple[str, str]]:
     ]
 
 
+def _text_facts(counts: Json, described: Json) -> list[tuple[str, str]]:
+    splits = [f"{whole(number(counts, name))} {name}" for name in SPLITS if name in counts]
+    tokens = part(described, "tokens")
+    spread = [f"{name} {whole(number(tokens, name))}" for name in tokens]
+    long = number(described, "too_long")
+    longest = whole(number(described, "longest_input"))
+    return [
+        ("Source", word(described, "source", ABSENT)),
+        ("Texts", ", ".join(splits) or "not recorded"),
+        ("Set aside", whole(number(counts, "set_aside"))),
+        ("Tokens a text", ", ".join(spread) or "not recorded"),
+        ("Padding", f"{percent(number(described, 'padding'))} of what is computed"),
+        ("Too long", f"{whole(long)} of more than {longest} tokens ({word(described, 'long')})"),
+    ]
+
+
+def _lengths(result: Json) -> Json:
+    """The length histogram, as a table with bars."""
+    histogram = part(result, "data", "histogram")
+    ends, counts = items(histogram, "ends"), items(histogram, "counts")
+    whole_counts = [int(str(count)) for count in counts]
+    most = max(whole_counts, default=0)
+    rows: list[list[blocks.Cell]] = [
+        [f"{low} to {int(str(high)) - 1}", _count(count, most)]
+        for low, high, count in zip(ends, ends[1:], whole_counts, strict=False)
+    ]
+    return blocks.table("Lengths of the texts", ["Tokens", "Texts"], rows)
+
+
 def _class_counts(result: Json) -> Json:
     counts = part(result, "class_counts")
     splits = [name for name in SPLITS if part(counts, name)]
     if not splits:
-        return blocks.text("The number of images per class is not part of this result.")
+        return blocks.text(f"The number of {noun(result)}s per class is not part of this result.")
     known = [str(label) for label in items(result, "labels")]
     labels = dict.fromkeys([*known, *(label for name in splits for label in counts[name])])
     most = max(number(counts[name], label) or 0 for name in splits for label in labels)
@@ -58,7 +90,8 @@ def _class_counts(result: Json) -> Json:
         [label, *(_count(number(counts[name], label) or 0, most) for name in splits)]
         for label in labels
     ]
-    return blocks.table("Images per class", ["Class", *(name.title() for name in splits)], rows)
+    title = f"{noun(result).title()}s per class"
+    return blocks.table(title, ["Class", *(name.title() for name in splits)], rows)
 
 
 def _count(count: float, most: float) -> blocks.Cell:
@@ -69,6 +102,9 @@ def _samples(result: Json, pictures: Mapping[str, bytes]) -> Json:
     samples = records(result, "samples")
     if not samples:
         return blocks.text("No sample pictures were kept.")
+    if all(word(sample, "text") for sample in samples):
+        said = [f"{word(sample, 'label', ABSENT)}: {word(sample, 'text')}" for sample in samples]
+        return blocks.listing("Samples of the training data", said)
     entries = [_sample(sample, pictures) for sample in samples]
     return blocks.gallery("Samples of the training data", entries)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graft.report.reading import items, number, part, word
-from graft.report.words import baseline, counted, duration, points, test_figure, with_interval
+from graft.report.words import baseline, counted, duration, noun, points, test_figure, with_interval
 from graft.types import Json
 
 
@@ -119,8 +119,8 @@ def key_figures(result: Json) -> list[Json]:
     counts, seconds = part(result, "counts"), part(result, "seconds")
     train, test = (number(counts, name) for name in ("train", "test"))
     if train is not None:
-        note = "" if test is None else f"tested on {counted(test, 'image')}"
-        figures.append({"name": "Trained on", "value": counted(train, "image"), "note": note})
+        note = "" if test is None else f"tested on {counted(test, noun(result))}"
+        figures.append({"name": "Trained on", "value": counted(train, noun(result)), "note": note})
     if (total := number(seconds, "total")) is not None:
         figures.append({"name": "Time", "value": duration(total), "note": "from start to end"})
     return [figure for figure in figures if figure["value"]]

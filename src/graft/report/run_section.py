@@ -7,7 +7,7 @@ import shlex
 from graft.report import blocks
 from graft.report.headline import verdict_kind
 from graft.report.reading import number, part, word
-from graft.report.words import counted, duration, sentence_case, size
+from graft.report.words import counted, duration, noun, sentence_case, size
 from graft.types import Json
 
 
@@ -34,7 +34,7 @@ def time(result: Json) -> Json:
 
 _STEPS = {
     "load": "Reading the data and the backbone",
-    "prefix": "Frozen blocks, once per image",
+    "prefix": "Frozen blocks, once per input",
     "train": "Training",
     "evaluate": "Evaluation",
 }
@@ -83,7 +83,8 @@ def _yaml(recipe: Json) -> str:
 def usage(result: Json) -> Json:
     """The section `Using the model`: snippets to copy, and the next commands."""
     run = word(result, "run", "RUN")
-    own = f'import graft\n\nmodel = graft.load("{_quoted(run)}")\nmodel.predict(["picture.jpg"])'
+    example = _EXAMPLES[noun(result)]
+    own = f'import graft\n\nmodel = graft.load("{_quoted(run)}")\nmodel.predict(["{example}"])'
     pieces = [blocks.code("With graft", "python", own)]
     native = word(part(result, "model"), "load")
     if native:
@@ -93,6 +94,9 @@ def usage(result: Json) -> Json:
         pieces.append(blocks.text("This result names no way to open the model without graft."))
     pieces.append(blocks.code("What to try next", "sh", "\n".join(_commands(result, run))))
     return blocks.section("usage", "Using the model", pieces)
+
+
+_EXAMPLES = {"image": "picture.jpg", "text": "A text."}
 
 
 def _quoted(path: str) -> str:
@@ -105,13 +109,15 @@ def _commands(result: Json, run: str) -> list[str]:
     data = shlex.quote(source) if source else "DATA"
     seed = int(number(result, "seed") or 0) + 1
     again = f"{data} --recipe {shlex.quote(run + '/recipe.yaml')} --seed {seed}"
+    example = shlex.quote(_EXAMPLES[noun(result)])
     commands = [
-        f"# one row per picture\ngraft predict {folder} picture.jpg",
+        f"# one row per input\ngraft predict {folder} {example}",
         f"# figures on data that it has never seen\ngraft evaluate {folder} NEW_DATA",
         f"# how much of it is luck\ngraft fit {again}",
     ]
     if verdict_kind(result) != "helps":
-        other = f"graft fit {data} --backbone resnet50"
+        another = {"image": "resnet50", "text": "bert-base-uncased"}[noun(result)]
+        other = f"graft fit {data} --backbone {another}"
         commands.append(f"# another backbone may transfer better\n{other}")
     if number(part(result, "counts"), "set_aside"):
         commands.append(f"# why inputs were set aside\ngraft doctor {data}")

@@ -10,6 +10,7 @@ from graft.report.words import (
     ABSENT,
     counted,
     metric,
+    noun,
     percent,
     short_baseline,
     whole,
@@ -96,7 +97,7 @@ def per_class(result: Json) -> Json:
     ranked = sorted(rows, key=_difficulty)
     table = blocks.table(
         "On the test set, hardest class first",
-        ["Class", "Images", "Recall", "Precision", "F1"],
+        ["Class", f"{noun(result).title()}s", "Recall", "Precision", "F1"],
         [_class_row(row) for row in ranked],
     )
     return blocks.section("classes", "Class by class", [table])
@@ -121,7 +122,9 @@ def confusion(result: Json) -> Json:
     named = [str(label) for label in items(result, "labels")]
     labels = named if len(named) == len(counts) else [str(index) for index in range(len(counts))]
     return blocks.section(
-        "confusion", "Confusion", [_matrix(labels, counts), _mix_ups(labels, counts)]
+        "confusion",
+        "Confusion",
+        [_matrix(labels, counts, noun(result)), _mix_ups(labels, counts, noun(result))],
     )
 
 
@@ -130,7 +133,7 @@ def _square(rows: list[object]) -> list[list[int]]:
     return lines if all(len(line) == len(rows) for line in lines) else []
 
 
-def _matrix(labels: list[str], counts: list[list[int]]) -> Json:
+def _matrix(labels: list[str], counts: list[list[int]], row: str) -> Json:
     if len(labels) > DRAWN_CLASSES:
         return blocks.text(
             f"A matrix of {counted(len(labels), 'class', 'classes')} is too large to draw; "
@@ -139,14 +142,14 @@ def _matrix(labels: list[str], counts: list[list[int]]) -> Json:
     right, everything = sum(line[i] for i, line in enumerate(counts)), sum(map(sum, counts))
     caption = (
         "Rows are the truth, columns the prediction; the stronger the shade, the larger the "
-        f"share of the true class. {whole(right)} of {counted(everything, 'test image')} "
+        f"share of the true class. {whole(right)} of {counted(everything, f'test {row}')} "
         "lie on the diagonal."
     )
     data = {"labels": labels, "counts": counts}
     return blocks.charts([blocks.chart("confusion", caption, "Confusion matrix", data)])
 
 
-def _mix_ups(labels: list[str], counts: list[list[int]]) -> Json:
+def _mix_ups(labels: list[str], counts: list[list[int]], noun: str) -> Json:
     found = [
         (count, row, column)
         for row, line in enumerate(counts)
@@ -154,14 +157,14 @@ def _mix_ups(labels: list[str], counts: list[list[int]]) -> Json:
         if count and row != column
     ]
     if not found:
-        return blocks.text("No test image was given a wrong class.")
+        return blocks.text(f"No test {noun} was given a wrong class.")
     ranked = sorted(found, key=lambda entry: (-entry[0], entry[1], entry[2]))[:MOST_MIX_UPS]
     rows: list[list[blocks.Cell]] = [
         [labels[row], labels[column], blocks.bar(whole(count), count / ranked[0][0])]
         for count, row, column in ranked
     ]
     title = "Most frequent mix-ups" if len(found) > MOST_MIX_UPS else "Every mix-up"
-    return blocks.table(title, ["Truth", "Predicted", "Images"], rows)
+    return blocks.table(title, ["Truth", "Predicted", f"{noun.title()}s"], rows)
 
 
 def errors(result: Json, pictures: Mapping[str, bytes]) -> Json:
@@ -170,8 +173,23 @@ def errors(result: Json, pictures: Mapping[str, bytes]) -> Json:
     if not rows:
         said = blocks.text("No errors were recorded for the test set.")
         return blocks.section("errors", "Most confident errors", [said])
+    if all(word(row, "text") for row in rows):
+        table = blocks.table("", ["Text", "Truth", "Predicted", "Probability"], _quoted(rows))
+        return blocks.section("errors", "Most confident errors", [table])
     entries = [_error(row, pictures) for row in rows]
     return blocks.section("errors", "Most confident errors", [blocks.gallery("", entries)])
+
+
+def _quoted(rows: list[Json]) -> list[list[blocks.Cell]]:
+    return [
+        [
+            word(row, "text"),
+            word(row, "label", ABSENT),
+            word(row, "predicted", ABSENT),
+            percent(number(row, "probability")),
+        ]
+        for row in rows
+    ]
 
 
 def _error(row: Json, pictures: Mapping[str, bytes]) -> Json:
@@ -204,7 +222,7 @@ def calibration(result: Json) -> Json:
         ]
         for row in bins
     ]
-    columns = ["Confidence", "Images", "Mean confidence", "Share correct"]
+    columns = ["Confidence", f"{noun(result).title()}s", "Mean confidence", "Share correct"]
     table = blocks.table("The bins in numbers", columns, rows, folded=True)
     pieces = [blocks.text(_calibration_sentence(result)), blocks.charts([chart]), table]
     return blocks.section("calibration", "Calibration", pieces)

@@ -40,13 +40,24 @@ BASELINES = {
     "majority": "always answering the most common class",
     "knn": "nearest neighbours on the pretrained features",
     "raw_pixels": "raw pixels without the backbone",
+    "tf_idf": "weighted word counts without the backbone",
 }
 
 SHORT_BASELINES = {
     "majority": "Most common class",
     "knn": "Nearest neighbours",
     "raw_pixels": "Raw pixels",
+    "tf_idf": "Word counts (TF-IDF)",
 }
+
+
+def noun(result: Json) -> str:
+    """What a row of the data is called.
+
+    >>> noun({}), noun({"data": {"modality": "text"}})
+    ('image', 'text')
+    """
+    return "text" if part(result, "data").get("modality") == "text" else "image"
 
 
 def metric(name: str) -> Metric:

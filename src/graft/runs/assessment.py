@@ -7,23 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graft.bank.feed import Feed, Reader
+from graft.bank.bucketed import AnyFeed
+from graft.bank.feed import Reader
 from graft.data import Examples, Split
 from graft.evaluation import (
     bootstrap,
     evaluate,
     knn,
     majority,
-    raw_pixels,
     transfer_verdict,
     wrongest,
 )
+from graft.runs.modality import parts_of
 from graft.types import FloatArray, IntArray, Json
 
 MOST_ERRORS = 12
 # More training rows than this cost the baselines time and change their figures little.
 REFERENCE_ROWS = 5000
-YARDSTICK = "raw_pixels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ class Assessor:
     Attributes:
         examples: All rows.
         split: Their parts.
-        feed: Pixels for the raw-pixel baseline.
+        feed: Inputs for the baseline without a pretrained model.
         features: Reader of the pretrained backbone's pooled features, for the kNN baseline.
         seed: Of the bootstrap.
     """
 
     examples: Examples
     split: Split
-    feed: Feed
+    feed: AnyFeed
     features: Reader
     seed: int
 
@@ -53,7 +53,11 @@ class Assessor:
         baselines = self.baselines(test)
         figures = {name: self._figures(p, test) for name, p in baselines.items()}
         verdict = transfer_verdict(
-            predicted, baselines[YARDSTICK], self.targets(test), groups=self._groups(test)
+            predicted,
+            baselines[self.yardstick],
+            self.targets(test),
+            groups=self._groups(test),
+            against=self.yardstick,
         )
         return {
             "metrics": {"validation": validation["metrics"], "test": tested["metrics"]},
@@ -71,10 +75,15 @@ class Assessor:
         return {
             "majority": majority(self.targets(self.split.train), classes, len(rows)),
             "knn": knn(self.features(train).numpy(), known, self.features(rows).numpy(), classes),
-            YARDSTICK: raw_pixels(
-                self.feed.pixels(train).numpy(), known, self.feed.pixels(rows).numpy(), classes
+            self.yardstick: parts_of(self.examples.modality).yardstick[1](
+                self.examples, self.feed, train, rows
             ),
         }
+
+    @property
+    def yardstick(self) -> str:
+        """The baseline without a pretrained model: only who beats it shows that transfer helps."""
+        return parts_of(self.examples.modality).yardstick[0]
 
     def targets(self, rows: IntArray) -> IntArray:
         """(N,) class indices of these rows."""
@@ -105,7 +114,7 @@ class Assessor:
         return [
             {
                 "row": int(rows[at]),
-                "input": self.examples.pictures[rows[at]].name,
+                "input": self.examples.inputs[rows[at]].name,
                 "label": self.examples.labels[targets[at]],
                 "predicted": self.examples.labels[int(predicted[at].argmax())],
                 "probability": float(predicted[at].max()),

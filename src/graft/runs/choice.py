@@ -14,31 +14,33 @@ CPU_FLOPS, GPU_FLOPS = 3e13, 1e16
 PASSES_PER_STEP = 3
 
 
-def choose_strategy(network: Network, rows: int, batch_size: int, epochs: int | None) -> str:
+def choose_strategy(
+    network: Network, rows: int, batch_size: int, epochs: int | None, length: int | None = None
+) -> str:
     """`lp-ft` where fine-tuning costs minutes, `linear-probe` where it costs more.
 
     The rule counts operations instead of measuring, so that the same data and machine type always
     get the same answer.
     """
-    cost = fine_tuning_flops(network, rows, batch_size, epochs)
+    cost = fine_tuning_flops(network, rows, batch_size, epochs, length)
     on_cpu = next(network.parameters()).device.type == "cpu"
     return "lp-ft" if cost <= (CPU_FLOPS if on_cpu else GPU_FLOPS) else "linear-probe"
 
 
-def fine_tuning_flops(network: Network, rows: int, batch_size: int, epochs: int | None) -> float:
-    """Floating-point operations of fine-tuning every block on `rows` rows."""
+def fine_tuning_flops(
+    network: Network, rows: int, batch_size: int, epochs: int | None, length: int | None = None
+) -> float:
+    """Floating-point operations of fine-tuning every block on `rows` rows (of this length)."""
     last = build_strategy("lp-ft").phases([block.name for block in network.backbone.blocks])[-1]
     count = phase_epochs(last, epochs, -(-rows // batch_size))
-    return forward_flops(network) * PASSES_PER_STEP * rows * count
+    return forward_flops(network, length) * PASSES_PER_STEP * rows * count
 
 
-def forward_flops(network: Network) -> float:
-    """Floating-point operations of one picture's forward pass."""
+def forward_flops(network: Network, length: int | None = None) -> float:
+    """Floating-point operations of one input's forward pass."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    spec = network.backbone.spec
-    device = next(network.parameters()).device
     network.eval()
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, spec.channels, *spec.size, device=device))
+        network(network.backbone.dry_inputs(1, length))
     return float(counter.get_total_flops())

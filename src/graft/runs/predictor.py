@@ -22,7 +22,11 @@ def probabilities(network: Network, source: Source, rows: IntArray) -> FloatArra
     """
     network.eval()
     device = next(network.parameters()).device
-    pieces = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    # Rows of one length together: the order changes nothing but the padding.
+    order = np.arange(len(rows))
+    if source.lengths is not None:
+        order = np.argsort(source.lengths[rows], kind="stable")
+    pieces = [rows[order[start : start + BATCH]] for start in range(0, len(rows), BATCH)]
     with torch.inference_mode():
         logits = [source.suffix(source.read(piece).to(device)).float().cpu() for piece in pieces]
     if not all(bool(piece.isfinite().all()) for piece in logits):
@@ -31,7 +35,9 @@ def probabilities(network: Network, source: Source, rows: IntArray) -> FloatArra
             allowed="finite outputs",
             next="choose a smaller --lr",
         )
-    return softmax(torch.cat(logits)) if logits else np.empty((0, network.head.classes))
+    if not logits:
+        return np.empty((0, network.head.classes))
+    return softmax(torch.cat(logits))[np.argsort(order, kind="stable")]
 
 
 def softmax(logits: Tensor) -> FloatArray:

@@ -11,16 +11,15 @@ import numpy as np
 import torch
 
 from graft.backbones.backbone import Backbone
-from graft.backbones.load import load_backbone
+from graft.backbones.load import load_backbone, modality_of
 from graft.bank import bank_folder
-from graft.bank.feed import Feed
-from graft.bank.pixels import Pixels
 from graft.data import Examples, read, split
 from graft.device import pick_device
 from graft.errors import DataError, UnknownNameError, UserError
 from graft.heads.build import build_head
 from graft.network import Network
 from graft.progress import Progress, Silent
+from graft.runs.modality import parts_of
 from graft.selection.sample import MOST_ROWS, sample_rows
 from graft.selection.scores import FeatureScores, mean_ranks, score_features
 from graft.selection.speed import Cost, measure_cost
@@ -158,6 +157,7 @@ def rank_backbones(
         label=columns["label"],
         group=columns["group"],
         test=columns["test"],
+        modality=modality_of(names[0]),
     )
     parts = split(examples, seed=seed)
     outside = np.sort(np.concatenate([parts.train, parts.validation]))
@@ -223,15 +223,16 @@ def sample_features(
         DataError: None of the pictures can be read.
     """
     root: Path = bank_folder()
-    pixels = Pixels(sample, backbone.spec, root, progress)
-    digests = [d for row, d in enumerate(pixels.digests) if d and row not in pixels.faults]
+    parts = parts_of(backbone.modality)
+    opened = parts.open_inputs(sample, backbone, root, progress)
+    digests = [d for row, d in enumerate(opened.digests) if d and row not in opened.faults]
     if not digests:
         raise DataError(
-            f"None of the {len(sample)} pictures of {sample.source} can be read",
-            allowed="at least one readable picture",
+            f"None of the {len(sample)} {parts.plural} of {sample.source} can be read",
+            allowed="at least one that can",
             next="look at the files",
         )
     network = Network(backbone, build_head("linear", backbone.num_features, 2)).to(device)
-    feed = Feed(pixels, digests, network, device, root, progress)
+    feed = parts.open_feed(opened, digests, network, device, root, progress)
     values = feed.activations(len(backbone.blocks), backbone)(np.arange(len(digests)))
-    return values.numpy(), sample.without(pixels.faults)
+    return values.numpy(), sample.without(opened.faults)

@@ -44,14 +44,13 @@ class Cost:
 
 def measure_cost(backbone: Backbone, device: torch.device) -> Cost:
     """Time the forward pass on this device, the median of up to five batches of 16."""
-    spec = backbone.spec
-    images = torch.zeros(BATCH, spec.channels, *spec.size, device=device)
+    inputs = backbone.dry_inputs(BATCH).to(device)
     times: list[float] = []
     backbone.eval()
     with torch.inference_mode():
         while len(times) < MOST_REPEATS and (len(times) < 2 or sum(times) < ENOUGH_SECONDS):
             begun = perf_counter()
-            backbone(images).sum().item()  # waits for the device
+            backbone(inputs).sum().item()  # waits for the device
             times.append(perf_counter() - begun)
     steady = sorted(times[1:])  # the first batch warms up
     tensors = [*backbone.model.parameters(), *backbone.model.buffers()]

@@ -96,10 +96,8 @@ def adaptable(backbone: Backbone) -> list[str]:
     named = {n: m for n, m in backbone.model.named_modules() if _is_plain(m)}
     called: set[nn.Module] = set()
     hooks = [m.register_forward_hook(lambda m, *_: called.add(m)) for m in named.values()]
-    like = next(backbone.parameters())
-    images = torch.zeros(1, backbone.spec.channels, *backbone.spec.size).to(like)
     with evaluation(backbone), torch.no_grad():
-        backbone(images)
+        backbone(backbone.dry_inputs(1))
     for hook in hooks:
         hook.remove()
     return [name for name, module in named.items() if module in called]

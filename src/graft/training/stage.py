@@ -10,9 +10,8 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
-from graft.bank.feed import Feed
+from graft.bank.bucketed import AnyFeed
 from graft.bank.source import Source, open_source
-from graft.data.augment import augmentation
 from graft.data.batches import Batches
 from graft.device import precision
 from graft.heads.linear import LinearHead
@@ -70,7 +69,7 @@ class StageRunner:
     """
 
     network: Network
-    feed: Feed
+    feed: AnyFeed
     device: torch.device
     options: TrainingOptions
     history: History
@@ -269,8 +268,9 @@ class StageRunner:
             self.options.batch_size if training else EVALUATION_BATCH,
             shuffle=training,
             seed=self.options.seed,
-            transform=source.transform(augmentation(name)),
+            transform=source.transform(name),
             device=self.device,
+            lengths=None if source.lengths is None else source.lengths[rows],
         )
 
     def _validation(

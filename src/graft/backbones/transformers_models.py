@@ -1,0 +1,289 @@
+"""Encoders of transformers: construction, pooling, longest input, saving."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from graft.backbones.tokens import Tokenizer
+from graft.errors import BackboneError
+from graft.types import Json, TextSpec
+
+# What constructors and checkpoint readers raise for folders and weights that do not fit.
+_ERRORS = (OSError, ValueError, TypeError, RuntimeError, KeyError, AttributeError, ImportError)
+# A tokenizer without a limit of its own says a number with thirty digits.
+_NO_LIMIT = 1_000_000
+DEFAULT_LENGTH = 512
+_POOLING_FILE, _LENGTH_FILE = "1_Pooling/config.json", "sentence_bert_config.json"
+# What sentence-transformers adds to a checkpoint; a plain one has neither.
+SIDE_FILES = (_POOLING_FILE, _LENGTH_FILE)
+# Parts of a configuration that say where it was, not what it is.
+_PLACES = (
+    "_name_or_path",
+    "transformers_version",
+    "architectures",
+    "label2id",
+    "id2label",
+    "dtype",
+)
+
+
+def version() -> str:
+    """The version of transformers."""
+    import transformers
+
+    return str(transformers.__version__)
+
+
+def is_folder(folder: Path) -> bool:
+    """Whether a folder's `config.json` is one of transformers."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and isinstance(config.get("model_type"), str)
+
+
+def is_text_folder(folder: Path) -> bool:
+    """Whether it is one of transformers that has a tokenizer."""
+    files = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "spiece.model")
+    return is_folder(folder) and any((folder / name).is_file() for name in files)
+
+
+def load_encoder(place: str, *, name: str, random_seed: int | None = None) -> nn.Module:
+    """The encoder without a task's own layers, in evaluation mode.
+
+    Args:
+        place: A folder or a hub name.
+        name: What messages call it.
+        random_seed: Seed of random weights; None loads the checkpoint's.
+
+    Raises:
+        BackboneError: It cannot be built, is no encoder, or the checkpoint lacks weights.
+    """
+    with _told(name), quiet():
+        import transformers
+
+        if random_seed is None:
+            model, report = transformers.AutoModel.from_pretrained(
+                place, output_loading_info=True, dtype=torch.float32
+            )
+            missing = sorted(key for key in report["missing_keys"] if not _is_pooler(key))
+        else:
+            model, missing = _random(transformers, place, random_seed), []
+    if missing:
+        raise BackboneError(
+            f"The weights of '{name}' lack {len(missing)} tensors, such as {missing[0]}",
+            allowed="weights of the architecture that config.json names",
+        )
+    if getattr(model.config, "is_encoder_decoder", False):
+        raise BackboneError(
+            f"'{name}' is an encoder-decoder ({model.config.model_type})",
+            allowed="encoders, such as BERT, RoBERTa, DistilBERT, DeBERTa, ELECTRA, ModernBERT",
+            next="name an encoder",
+        )
+    if isinstance(getattr(model, "pooler", None), nn.Module):
+        model.pooler = None  # the backbone pools by itself
+    encoder: nn.Module = model.eval()
+    return encoder
+
+
+def _random(transformers: Any, place: str, seed: int) -> Any:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        config = transformers.AutoConfig.from_pretrained(place)
+        return transformers.AutoModel.from_config(config)
+
+
+def _is_pooler(key: str) -> bool:
+    return "pooler" in key.split(".") or key.endswith("position_ids")
+
+
+def load_tokenizer(place: str, *, name: str) -> Tokenizer:
+    """The checkpoint's tokenizer.
+
+    Raises:
+        BackboneError: There is none, or it cannot be read.
+    """
+    with _told(name), quiet():
+        import transformers
+
+        return Tokenizer(transformers.AutoTokenizer.from_pretrained(place))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars and no advice from transformers inside the block."""
+    import transformers
+
+    log = transformers.utils.logging
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity(logging.CRITICAL)
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise BackboneError(
+            f"The backbone '{name}' needs the package {error.name}",
+            next=f"pip install {error.name}",
+        ) from error
+    except _ERRORS as error:
+        text = " ".join(str(error).split())[:600]
+        raise BackboneError(
+            f"The backbone '{name}' cannot be opened: {text}",
+            allowed="an encoder of transformers: config.json, model.safetensors and a tokenizer",
+            next="check the name or the folder",
+        ) from error
+
+
+def model_config(model: nn.Module) -> Json:
+    """The encoder's configuration as JSON values, without places and versions."""
+    config: Any = model.config
+    fields = json.loads(config.to_json_string(use_diff=False))
+    return {key: value for key, value in fields.items() if key not in _PLACES}
+
+
+def width(model: nn.Module) -> int:
+    """D, the width of its token vectors."""
+    return int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
+
+
+def pooling(place: Path | None) -> str | None:
+    """How sentence-transformers trained the checkpoint to be pooled; None where it did not."""
+    fields = _json(place, _POOLING_FILE)
+    modes = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
+    modes["pooling_mode_max_tokens"] = "max"
+    named = fields.get("pooling_mode")
+    found = [mode for key, mode in modes.items() if fields.get(key)]
+    if isinstance(named, str) and named in modes.values():
+        return named
+    return found[0] if len(found) == 1 else None
+
+
+def longest(model: nn.Module, tokenizer: Tokenizer, place: Path | None) -> int:
+    """Tokens that the encoder takes at once: sentence-transformers' limit, else the tokenizer's,
+    and never more than it has positions for."""
+    config: Any = model.config
+    limits = [int(tokenizer.native.model_max_length)]
+    positions = getattr(config, "max_position_embeddings", None)
+    if isinstance(positions, int) and positions > 0:
+        limits.append(positions - _first_position(model))
+    declared = _json(place, _LENGTH_FILE).get("max_seq_length")
+    if isinstance(declared, int):
+        limits.append(declared)
+    limit = min(limits)
+    return limit if limit < _NO_LIMIT else DEFAULT_LENGTH
+
+
+def _first_position(model: nn.Module) -> int:
+    """RoBERTa counts positions from the padding token's number on."""
+    positions = next(
+        (m for n, m in model.named_modules() if n.endswith("position_embeddings")), None
+    )
+    if isinstance(positions, nn.Embedding) and positions.padding_idx is not None:
+        return positions.padding_idx + 1
+    return 0
+
+
+def _json(place: Path | None, name: str) -> Json:
+    if place is None:
+        return {}
+    try:
+        found = json.loads((place / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+# Saving.
+
+
+def classifier(encoder: nn.Module, labels: Sequence[str]) -> Any | None:
+    """The architecture's own sequence classifier on a copy of the encoder's weights; None where
+    it has none, or one whose encoder is not the same.
+
+    Args:
+        encoder: As `load_encoder` gives it.
+        labels: Label names, in the order of the logits.
+    """
+    import transformers
+
+    config: Any = copy.deepcopy(encoder.config)
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {name: number for number, name in enumerate(labels)}
+    config.problem_type = "single_label_classification"
+    try:
+        with torch.random.fork_rng(devices=[]), quiet():
+            kind = transformers.AutoModelForSequenceClassification
+            model = kind.from_config(config, dtype=torch.float32)
+    except (ValueError, KeyError):
+        return None
+    wanted = {name: tensor.detach().cpu() for name, tensor in encoder.state_dict().items()}
+    report = model.base_model.load_state_dict(wanted, strict=False)
+    lacking = [name for name in report.missing_keys if not _is_pooler(name)]
+    return None if lacking or report.unexpected_keys else model.eval()
+
+
+def output_layer(native: nn.Module, labels: int) -> nn.Linear | None:
+    """The classifier's last layer."""
+    found = [m for m in native.modules() if isinstance(m, nn.Linear) and m.out_features == labels]
+    return found[-1] if found and found[-1].bias is not None else None
+
+
+def dense_layer(native: Any, last: nn.Linear, width: int) -> nn.Linear | None:
+    """The layer between the pooled features and the last one, where there is one."""
+    layers = [
+        module
+        for name, module in native.named_modules()
+        if isinstance(module, nn.Linear)
+        and module is not last
+        and module.in_features == module.out_features == width
+        and not _in_layers(name)
+    ]
+    return layers[-1] if layers and layers[-1].bias is not None else None
+
+
+def _in_layers(name: str) -> bool:
+    """Whether a module's name has a number in it: it then belongs to one of the layers."""
+    return any(part.isdigit() for part in name.split("."))
+
+
+def save(model: Any, folder: Path) -> None:
+    """Write configuration and weights in transformers' layout."""
+    with quiet():
+        model.save_pretrained(folder)
+
+
+def write_side_files(folder: Path, spec: TextSpec, features: int) -> None:
+    """Pooling and longest input as sentence-transformers writes them."""
+    pooling: Json = {"word_embedding_dimension": features}
+    named = {"cls_token": "cls", "mean_tokens": "mean", "max_tokens": "max"}
+    pooling |= {f"pooling_mode_{key}": spec.pooling == mode for key, mode in named.items()}
+    longest: Json = {"max_seq_length": spec.max_length, "do_lower_case": False}
+    (folder / _POOLING_FILE).parent.mkdir(exist_ok=True)
+    for name, fields in ((_POOLING_FILE, pooling), (_LENGTH_FILE, longest)):
+        (folder / name).write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+
+
+def label_names(folder: Path) -> list[str]:
+    """The label names in a folder's `config.json`, in the order of the logits."""
+    named = _json(folder, "config.json").get("id2label") or {}
+    return [named[key] for key in sorted(named, key=int)]

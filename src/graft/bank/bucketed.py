@@ -1,0 +1,105 @@
+"""A feed of rows of different lengths: one plain feed for each length, read as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from graft.backbones.text import PADDING
+from graft.bank.feed import BankUse, Feed, Reader
+from graft.bank.inputs import Inputs
+from graft.bank.tokens import Tokens
+from graft.network import Network
+from graft.progress import Progress
+from graft.types import IntArray
+
+
+class BucketedFeed:
+    """Readers for tokenised texts.
+
+    A text's frozen layers run among texts of its own bucket, always at the same padded length: a
+    stored value depends on the text alone, whoever its neighbours are.
+
+    Args:
+        tokens: The tokenised texts.
+        digests: Digest of each row's text; row numbers given to readers index this list.
+        network: The network whose prefix is run.
+        device: Where the prefix runs.
+        root: The bank's folder.
+        progress: Told about every batch that has to be computed.
+        storage: The type that outputs are stored in: `float32` or `float16`.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        digests: Sequence[bytes],
+        network: Network,
+        device: torch.device,
+        root: Path,
+        progress: Progress,
+        storage: str = "float32",
+    ) -> None:
+        self.use = BankUse(storage)
+        self.device = device
+        self._lengths = np.array([tokens.length(digest) for digest in digests], dtype=np.int64)
+        self._place = np.zeros(len(digests), dtype=np.int64)
+        self._feeds: dict[int, Feed] = {}
+        for length in np.unique(self._lengths).tolist():
+            members = np.flatnonzero(self._lengths == length)
+            self._place[members] = np.arange(len(members))
+            chosen = [digests[row] for row in members.tolist()]
+            feed = Feed(tokens.at(length), chosen, network, device, root, progress, storage)
+            feed.use = self.use
+            self._feeds[length] = feed
+        self.inputs: Inputs = next(iter(self._feeds.values())).inputs
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def lengths(self) -> IntArray | None:
+        """(N,) padded length of each row."""
+        return self._lengths
+
+    def raw(self, rows: IntArray) -> Tensor:
+        """(N, L) packed tokens, padded to the longest of these rows' buckets."""
+        return self._gather({length: feed.raw for length, feed in self._feeds.items()}, rows)
+
+    def activations(self, depth: int, prefix: nn.Module) -> Reader:
+        """A reader of the outputs of the first `depth` blocks, computing what is missing.
+
+        Values are (N, L, D), NaN where padded, or (N, D) above the last block.
+
+        Raises:
+            OutputError: The bank cannot be written.
+            ResourceError: The disk is full.
+        """
+        readers = {length: feed.activations(depth, prefix) for length, feed in self._feeds.items()}
+        return lambda rows: self._gather(readers, rows)
+
+    def _gather(self, readers: dict[int, Reader], rows: IntArray) -> Tensor:
+        """Read each bucket's rows and put them in the order asked for, padded to one length."""
+        lengths = self._lengths[rows]
+        found = {
+            length: readers[length](self._place[rows[lengths == length]])
+            for length in np.unique(lengths).tolist()
+        }
+        if not found:
+            return next(iter(readers.values()))(rows)
+        longest = found[max(found)]
+        fill = torch.nan if longest.is_floating_point() else PADDING
+        whole = longest.new_full((len(rows), *longest.shape[1:]), fill)
+        for length, values in found.items():
+            chosen = torch.from_numpy(np.flatnonzero(lengths == length))
+            if values.shape[1:] == whole.shape[1:]:
+                whole[chosen] = values
+            else:
+                whole[chosen, :length] = values
+        return whole
+
+
+AnyFeed = Feed | BucketedFeed

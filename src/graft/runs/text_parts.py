@@ -1,0 +1,103 @@
+"""What texts bring along; see `graft.runs.modality.Parts`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graft.backbones.backbone import Backbone
+from graft.backbones.collate import collated
+from graft.backbones.text import TextBackbone
+from graft.bank.bucketed import AnyFeed, BucketedFeed
+from graft.bank.inputs import Opened
+from graft.bank.tokens import Tokens
+from graft.data import Examples
+from graft.data.examples import Input
+from graft.data.texts import Text, abridged
+from graft.errors import DataError
+from graft.evaluation.words import tf_idf
+from graft.network import Network
+from graft.progress import Progress
+from graft.runs.pictures import sample_rows
+from graft.types import FloatArray, IntArray, Json
+
+BATCH = 64
+SHOWN_ERROR, SHOWN_SAMPLE = 600, 160
+
+
+def open_inputs(examples: Examples, backbone: Backbone, root: Path, progress: Progress) -> Tokens:
+    """Tokenised texts."""
+    assert isinstance(backbone, TextBackbone)
+    return Tokens(examples, backbone, root, progress)
+
+
+def open_feed(
+    opened: Opened,
+    digests: Sequence[bytes],
+    network: Network,
+    device: torch.device,
+    root: Path,
+    progress: Progress,
+    storage: str = "float32",
+) -> BucketedFeed:
+    """Readers of tokenised texts."""
+    assert isinstance(opened, Tokens)
+    return BucketedFeed(opened, digests, network, device, root, progress, storage)
+
+
+def open_now(
+    items: Sequence[Input],
+    backbone: Backbone,
+    reasons: dict[int, str],  # noqa: ARG001 - a text that was read can be tokenised
+) -> Iterator[tuple[IntArray, Tensor]]:
+    """Packed tokens in batches of texts of about the same length."""
+    assert isinstance(backbone, TextBackbone)
+    texts = [item for item in items if isinstance(item, Text)]
+    if len(texts) < len(items):
+        raise DataError("Pictures were given to a model of texts", allowed="texts")
+    order = np.argsort([len(text.content) for text in texts], kind="stable")
+    for start in range(0, len(order), BATCH):
+        rows = order[start : start + BATCH]
+        yield rows, collated([texts[row] for row in rows], backbone)
+
+
+def yardstick(
+    examples: Examples,
+    feed: AnyFeed,  # noqa: ARG001 - pictures need it
+    train: IntArray,
+    rows: IntArray,
+) -> FloatArray:
+    """Logistic regression on weighted word counts."""
+    texts = examples.texts
+    known, classes = examples.targets[train], len(examples.labels)
+    shown = [[texts[row].shown() for row in part] for part in (train, rows)]
+    return tf_idf(shown[0], known, shown[1], classes)
+
+
+def show(
+    folder: Path,  # noqa: ARG001 - pictures need it
+    examples: Examples,
+    train: IntArray,
+    errors: list[Json],
+) -> Json:
+    """The texts of errors and samples."""
+    texts = examples.texts
+    shown = [
+        {
+            **{key: value for key, value in error.items() if key != "row"},
+            "text": abridged(texts[error["row"]].shown(), SHOWN_ERROR),
+        }
+        for error in errors
+    ]
+    samples = [
+        {
+            "label": examples.labels[examples.targets[row]],
+            "text": abridged(texts[row].shown(), SHOWN_SAMPLE),
+        }
+        for row in sample_rows(examples.targets, train)
+    ]
+    return {"errors": shown, "samples": samples}

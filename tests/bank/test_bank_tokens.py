@@ -1,0 +1,94 @@
+"""Tokenised texts in the bank: once each, and every value independent of its company."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from graft.backbones.load_text import load_text
+from graft.backbones.text import TextBackbone
+from graft.bank import bank_folder
+from graft.bank.bucketed import BucketedFeed
+from graft.bank.source import open_source
+from graft.bank.tokens import Tokens, text_facts
+from graft.data import Examples, read
+from graft.heads.build import build_head
+from graft.network import Network
+from graft.progress import Silent
+from graft.types import TextSpec
+from tests.tiny_texts import WORDS
+
+Tiny = Callable[..., Path]
+
+
+def examples(count: int, seed: int = 0) -> Examples:
+    random = np.random.default_rng(seed)
+    lengths = random.integers(1, 50, count)
+    texts = [" ".join(random.choice(WORDS, length)) for length in lengths]
+    return read((texts, [str(n % 2) for n in range(count)]))
+
+
+def opened(rows: Examples, backbone: TextBackbone) -> tuple[BucketedFeed, Network]:
+    network = Network(backbone, build_head("linear", backbone.num_features, 2)).eval()
+    tokens = Tokens(rows, backbone, bank_folder(), Silent())
+    digests = [digest for digest in tokens.digests if digest]
+    device = torch.device("cpu")
+    return BucketedFeed(tokens, digests, network, device, bank_folder(), Silent()), network
+
+
+def test_cached_equals_uncached_at_every_depth_with_texts_of_all_lengths(
+    tiny_encoder: Tiny,
+) -> None:
+    backbone = load_text(str(tiny_encoder("bert")), pooling="mean")
+    feed, network = opened(examples(30), backbone)
+    rows = np.array([7, 0, 29, 7, 12])
+    warnings: list[str] = []
+    with torch.no_grad():
+        expected = network(feed.raw(rows).long())
+        for depth in range(len(backbone.blocks) + 1):
+            source = open_source(network, depth, feed, warnings)
+            assert source.depth == depth
+            found = source.suffix(source.read(rows))
+            assert torch.allclose(found, expected, atol=1e-5), depth
+    assert warnings == []
+
+
+def test_a_value_does_not_depend_on_the_company_it_was_computed_in(
+    tiny_encoder: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Warm after a part of the data equals cold, bit for bit."""
+    backbone = load_text(str(tiny_encoder("bert")))
+    many = examples(40)
+    few = many.take(np.array([3, 17, 5]))
+    found = []
+    for part in (few, many):
+        monkeypatch.setenv("GRAFT_CACHE", str(tmp_path / str(len(part))))
+        feed, network = opened(part, backbone)
+        row = 1 if part is few else 17
+        found.append(feed.activations(2, network.split(2).prefix)(np.array([row])))
+    assert torch.equal(found[0].nan_to_num(), found[1].nan_to_num())
+
+
+def test_a_text_is_tokenised_once(tiny_encoder: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = load_text(str(tiny_encoder("bert")))
+    rows = examples(20)
+    first = Tokens(rows, backbone, bank_folder(), Silent())
+    digests = [digest for digest in first.digests if digest]
+    monkeypatch.setattr(type(backbone.tokenizer), "pack", None)
+    second = Tokens(rows, backbone, bank_folder(), Silent())
+    assert [second.length(d) for d in digests] == [first.length(d) for d in digests]
+    assert second.facts("x", digests) == first.facts("x", digests)
+
+
+def test_texts_that_do_not_fit_are_counted_and_told() -> None:
+    spec = TextSpec(max_length=10, long="truncate", pooling="mean", tokenizer="")
+    facts = text_facts("x", np.array([3, 10, 11, 40]), spec)
+    assert facts["too_long"] == 2
+    assert facts["tokens"] == {"min": 3, "median": 11, "p95": 40, "max": 40}
+    assert sum(facts["histogram"]["counts"]) == 4
+    assert "2 of 4 texts (50.0%)" in facts["notes"][0]
+    assert text_facts("x", np.array([3, 10]), spec)["notes"] == []

@@ -1,0 +1,89 @@
+"""Runs on texts, from the data to the report, through the same verbs as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graft
+from graft.errors import DataError
+from graft.model import Model
+
+Tiny = Callable[..., Path]
+Rows = tuple[list[str], list[str]]
+
+
+def reviews(count: int = 60, seed: int = 0) -> Rows:
+    """Texts of up to sixty words of which one decides the label."""
+    random = np.random.default_rng(seed)
+    filler = ["film", "book", "plot", "the", "a", "was", "very", "and"]
+    decisive = {"pos": ["good", "great", "fine"], "neg": ["bad", "poor", "awful"]}
+    texts, labels = [], []
+    for number in range(count):
+        label = ("pos", "neg")[number % 2]
+        words = [str(word) for word in random.choice(filler, random.integers(3, 60))]
+        words[0] = str(random.choice(decisive[label]))
+        texts.append(" ".join(words))
+        labels.append(label)
+    return texts, labels
+
+
+@pytest.fixture(scope="module")
+def fitted(tiny_encoder: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    out = tmp_path_factory.mktemp("runs") / "probe"
+    return graft.fit(
+        reviews(), backbone=str(tiny_encoder("bert")), strategy="top-k:1", epochs=2, out=out
+    )
+
+
+def test_the_result_says_what_became_of_the_texts(fitted: Model) -> None:
+    result = fitted.result
+    assert result["audit"]["drift_bytes"] == 0
+    assert result["audit"]["frozen"] == ["embeddings", "encoder.layer.0", "encoder.layer.1"]
+    assert result["data"]["modality"] == "text"
+    assert result["data"]["too_long"] > 0
+    assert any("longer than the encoder's 40 tokens" in note for note in result["warnings"])
+    assert set(result["baseline"]) == {"majority", "knn", "tf_idf"}
+    assert result["transfer"]["against"] == "tf_idf"
+    assert result["model"]["format"] == "transformers"
+
+
+def test_the_saved_model_answers_alike(fitted: Model) -> None:
+    assert fitted.folder is not None
+    texts, labels = reviews(12, seed=1)
+    again = graft.load(fitted.folder)
+    first, second = fitted.predict(texts), again.predict(texts)
+    for one, other in zip(first, second, strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+    found = again.evaluate((texts, labels))
+    right = np.mean([row.label == label for row, label in zip(second, labels, strict=True)])
+    assert found["metrics"]["accuracy"]["value"] == pytest.approx(right)
+
+
+def test_the_report_shows_texts(fitted: Model) -> None:
+    assert fitted.folder is not None
+    page = (fitted.folder / "report.html").read_text(encoding="utf-8")
+    for words in ("Lengths of the texts", "Word counts (TF-IDF)", "Texts per class", "Too long"):
+        assert words in page
+    assert fitted.result["errors"] == [] or fitted.result["errors"][0]["text"] in page
+
+
+def test_features_of_texts(tiny_encoder: Tiny) -> None:
+    features = graft.features(reviews(6), backbone=str(tiny_encoder("bert")))
+    assert features.shape == (6, 16)
+    assert np.isfinite(features).all()
+
+
+def test_pictures_and_texts_are_not_mixed_up(
+    fitted: Model, make_photos: Callable[..., Path], tmp_path: Path, tiny_encoder: Tiny
+) -> None:
+    folder = make_photos(tmp_path / "p", {"blue": 3, "red": 3})
+    with pytest.raises(DataError):
+        fitted.evaluate(folder)
+    with pytest.raises(DataError):
+        graft.fit(folder, backbone=str(tiny_encoder("bert")))
+    with pytest.raises(DataError):
+        graft.fit(reviews(), backbone="bundled")
