@@ -19,7 +19,7 @@ from graft.progress import Progress, Silent
 from graft.recipe import make_recipe, read_recipe
 from graft.report import write_report
 from graft.run import run
-from graft.selection import Ranking, rank_backbones
+from graft.selection import Ranking, parse_budget, rank_backbones, run_compared, search
 from graft.types import FloatArray, Json
 
 __all__ = [
@@ -70,6 +70,8 @@ def fit(
     device: str | None = None,
     storage: str | None = None,
     threads: int | None = None,
+    budget: str | None = None,
+    compare: bool = False,
     recipe: str | Path | None = None,
     out: str | Path | None = None,
     progress: Progress | None = None,
@@ -77,7 +79,8 @@ def fit(
     """Train a model on a data set and write a run folder.
 
     Every setting left at None keeps its value from `recipe`, or else the default that
-    `graft.recipe.Recipe` documents.
+    `graft.recipe.Recipe` documents. With a budget, what is left open is chosen by trying:
+    backbone, frozen depth, strategy and rate (`graft.selection.search`).
 
     Args:
         data: Class folders (pictures or .txt files), a table (CSV, JSON lines, Parquet), `.npz`, a
@@ -114,6 +117,9 @@ def fit(
         device: `auto`, `cpu`, `cuda` or `mps`.
         storage: Type in which the bank keeps frozen outputs: `float32` or `float16`.
         threads: CPU threads.
+        budget: Time for the search, `90s`, `10m` or `1h`; `backbone` may then name several,
+            separated by commas, and without one those that need no network are candidates.
+        compare: Whether to set the result beside random weights and frozen features.
         recipe: A `recipe.yaml` to start from.
         out: The run folder; None takes `runs/<time>-<data>`.
         progress: Told how far the work is.
@@ -168,11 +174,34 @@ def fit(
             next="name one, or give a recipe that does",
         )
     target = Path(out) if out is not None else None
-    finished = run(chosen, data=data, out=target, progress=progress)
+    if budget is not None:
+        finished = search(
+            chosen,
+            parse_budget(budget),
+            backbones=_candidates(changes),
+            data=data,
+            out=target,
+            progress=progress or Silent(),
+            compare=compare,
+        )
+    elif compare:
+        finished = run_compared(chosen, data=data, out=target, progress=progress)
+    else:
+        finished = run(chosen, data=data, out=target, progress=progress)
     write_report(finished.folder)
     labels = tuple(finished.result["labels"])
     task = str(finished.result["task"])
     return Model(finished.network, labels, task, finished.result, finished.folder)
+
+
+def _candidates(changes: Json) -> list[str]:
+    """The backbones that a search may choose from."""
+    named = changes.get("backbone")
+    if named is None:
+        return offline_backbones()
+    if Path(named).expanduser().is_dir():  # a folder's name may hold a comma
+        return [named]
+    return [name.strip() for name in named.split(",") if name.strip()]
 
 
 def evaluate(

@@ -203,8 +203,16 @@ def audit(attempt: Attempt) -> Audit:
     return attempt.auditor.compare(allowed)
 
 
-def conclude(attempt: Attempt, folder: RunFolder) -> Finished:
+def conclude(
+    attempt: Attempt, folder: RunFolder, *, test: bool = True, extra: Json | None = None
+) -> Finished:
     """Audit and measure what was trained, and write model and result.
+
+    Args:
+        attempt: What was trained.
+        folder: Where to.
+        test: Whether to look at the test part: not before every choice is made.
+        extra: Further entries of the result.
 
     Raises:
         AuditError: A frozen tensor moved.
@@ -217,7 +225,7 @@ def conclude(attempt: Attempt, folder: RunFolder) -> Finished:
         assessor = Assessor(
             prepared.examples, prepared.split, feed, attempt.pretrained, recipe.seed
         )
-        measured = assessor.measure(attempt.predictor())
+        measured = assessor.measure(attempt.predictor(), test=test)
         measured |= parts_of(prepared.examples.modality).show(
             folder.pictures, prepared.examples, prepared.split.train, measured["errors"]
         )
@@ -232,7 +240,8 @@ def conclude(attempt: Attempt, folder: RunFolder) -> Finished:
         "bank": feed.use.to_dict(),
         "engine": prefix_engine(device),
         "precision": training_precision(device),
-        "warnings": runner.warnings,
+        **(extra or {}),
+        "warnings": [*dict.fromkeys(runner.warnings)],
         "seconds": attempt.clock.seconds(),
     }
     return _finish(network, folder, result)

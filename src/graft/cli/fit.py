@@ -94,6 +94,16 @@ def fit(
         str | None, typer.Option(help="Bank of frozen outputs: float32 or float16. [float32]")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. [all cores]")] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Choose backbone (--backbone A,B), depth, strategy and rate in 90s, 10m or 1h.",
+        ),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Set beside random weights and frozen features.")
+    ] = False,
     recipe: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A recipe.yaml to start from.")
     ] = None,
@@ -137,6 +147,8 @@ def fit(
             device=device,
             storage=storage,
             threads=threads,
+            budget=budget,
+            compare=compare,
             recipe=recipe,
             out=out,
             progress=progress,

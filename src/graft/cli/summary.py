@@ -37,10 +37,37 @@ def print_summary(console: Console, result: Json, folder: Path | None) -> None:
     )
     console.print(metric_table(result))
     console.print(escape(result["transfer"]["message"]))
+    for other in result.get("compare", []):
+        console.print(escape(other["message"]))
+    print_search(console, result.get("search"))
     for warning in result["warnings"]:
         console.print(f"[yellow]Note[/]    {escape(warning)}")
     if folder is not None:
         print_next(console, folder, result["seconds"]["total"])
+
+
+def print_search(console: Console, search: Json | None) -> None:
+    """What a search tried, and why its winner won."""
+    if search is None:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("tried", style="bold", overflow="fold")
+    for title in ("rate", "epochs", "accuracy", "seconds"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("outcome", overflow="fold")
+    for row in search["tried"]:
+        rate = "own" if row["lr"] is None else f"{row['lr']:.2g}"
+        table.add_row(
+            escape(f"{row['backbone']} {row['strategy']}"),
+            rate,
+            str(row["epochs"] or "all"),
+            "-" if row["accuracy"] is None else f"{row['accuracy']['value']:.3f}",
+            f"{row['seconds']:.1f}",
+            escape(row["outcome"]),
+        )
+    console.print(table)
+    spent, allowed = search["spent_seconds"], search["budget_seconds"]
+    console.print(f"[bold]Chosen[/]  {escape(search['why'])} ({spent:.0f} of {allowed:.0f} s)")
 
 
 def print_next(console: Console, folder: Path, seconds: float) -> None:

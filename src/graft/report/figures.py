@@ -65,6 +65,32 @@ def _mark_best(axes: Axes, data: Json) -> None:
     axes.axvline(best, color=MUTED, linewidth=0.9, dashes=(2, 2), label=f"best: epoch {best}")
 
 
+def depth(data: Json, alt: str) -> str:
+    """Accuracy by depth as a line in its band, chance below, the recommended depth marked.
+
+    Args:
+        data: `depths`, `values`, `lows`, `highs` (B,), `chance` and `recommended` (a depth).
+        alt: The chart in words.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.fill_between(
+            data["depths"], data["lows"], data["highs"], color=ACCENT, alpha=0.18, linewidth=0
+        )
+        marker = "o" if len(data["depths"]) <= 25 else ""
+        axes.plot(data["depths"], data["values"], color=ACCENT, marker=marker, markersize=3.4)
+        axes.axhline(data["chance"], color=MUTED, linewidth=0.9, dashes=(2, 2))
+        axes.axvline(data["recommended"], color=SECOND, linewidth=0.9, dashes=(4, 2))
+        axes.set_xlabel("blocks that the picture has passed")
+        axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
+        axes.margins(x=0.04, y=0.1)
+
+    return draw((WIDTH, 2.4), Margins(left=0.55, bottom=0.45), paint, alt)
+
+
 def forest(data: Json, alt: str) -> str:
     """One metric of the model and its baselines as dots with intervals.
 
@@ -252,6 +278,7 @@ def _confidences(axes: Axes, bins: Sequence[Json]) -> None:
 
 CHARTS: dict[str, Callable[[Json, str], str]] = {
     "curve": curve,
+    "depth": depth,
     "forest": forest,
     "confusion": confusion,
     "reliability": reliability,

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from graft.report.curve_section import curves
 from graft.report.data_section import data
+from graft.report.depth_section import depth
 from graft.report.headline import headline, key_figures, verdict, warnings
 from graft.report.plan_section import plan
 from graft.report.reading import clean, part, word
 from graft.report.run_section import environment, time, usage
 from graft.report.score_section import calibration, confusion, errors, metrics, per_class
+from graft.report.search_section import search
 from graft.report.words import moment
 from graft.types import Json
 
@@ -42,6 +44,8 @@ def summarize(result: Json, history: Sequence[Json], pictures: Mapping[str, byte
         "figures": key_figures(result),
         "sections": [
             plan(result),
+            *search(result),
+            *depth(result),
             data(result, pictures),
             metrics(result),
             curves(result, rows),

@@ -44,10 +44,21 @@ class Assessor:
     features: Reader
     seed: int
 
-    def measure(self, predict: Callable[[IntArray], FloatArray]) -> Json:
-        """The parts of the result that the held-out rows decide."""
-        test = self.split.test
+    def measure(self, predict: Callable[[IntArray], FloatArray], *, test: bool = True) -> Json:
+        """The parts of the result that the held-out rows decide.
+
+        Args:
+            predict: Row numbers to probabilities (N, C).
+            test: Whether to look at the test part.
+        """
         validation = self._evaluate(predict(self.split.validation), self.split.validation)
+        if not test:
+            metrics = {"validation": validation["metrics"], "test": {}}
+            return {"metrics": metrics, "baseline": {}, "errors": []}
+        return self._measure_test(predict, validation)
+
+    def _measure_test(self, predict: Callable[[IntArray], FloatArray], validation: Json) -> Json:
+        test = self.split.test
         predicted = predict(test)
         tested = self._evaluate(predicted, test)
         baselines = self.baselines(test)

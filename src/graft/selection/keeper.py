@@ -1,0 +1,78 @@
+"""The best model so far, always on the disk as a run folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from graft.run import Attempt, Finished, conclude
+from graft.runs.folder import RunFolder
+from graft.selection.trial import Trial
+from graft.types import Json
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Writes what is better than all before.
+
+    Attributes:
+        folder: Where to.
+        describe: What the result says of the search, as it stands.
+        best: The trial whose model is on the disk.
+    """
+
+    folder: RunFolder
+    describe: Callable[[], Json]
+    best: Trial | None = None
+
+    def offer(self, trial: Trial, *, eligible: bool = True) -> None:
+        """Write a trained trial if it is the first, or better than the best on its rows.
+
+        The network of a trial that is not kept is let go.
+
+        Args:
+            trial: Judged on the validation part.
+            eligible: Whether it may displace another; the first result is always written.
+        """
+        if trial.attempt is None:
+            return
+        if self.best is None or (eligible and better(trial, self.best)):
+            self.put(trial)
+        else:
+            trial.attempt = None
+
+    def put(self, trial: Trial) -> None:
+        """Write a trained trial, whatever is there."""
+        if self.best is not None:
+            self.best.attempt = None
+        self.best = trial
+        self.write(test=False)
+
+    def write(self, *, test: bool, extra: Json | None = None) -> Finished:
+        """Write recipe, history, model and result of the best; with `test` its test figures."""
+        attempt = self.attempt()
+        self.folder.write_recipe(attempt.recipe)
+        write_rows(self.folder.history, attempt.runner.history.rows)
+        return conclude(attempt, self.folder, test=test, extra={**self.describe(), **(extra or {})})
+
+    def attempt(self) -> Attempt:
+        """What is on the disk, as it was trained."""
+        assert self.best is not None
+        assert self.best.attempt is not None  # only what lost is let go
+        return self.best.attempt
+
+
+def better(trial: Trial, other: Trial) -> bool:
+    """Whether a trial's evidence comes before another's."""
+    if trial.evidence is None or other.evidence is None:
+        return False
+    return trial.evidence.order < other.evidence.order
+
+
+def write_rows(path: Path, rows: list[Json]) -> None:
+    """Replace the history in one step."""
+    temporary = path.with_name(f".{path.name}.partial")
+    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,177 @@
+"""A trial: one choice trained on some rows and judged on others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+
+from graft.backbones.backbone import Backbone
+from graft.backbones.load import load_backbone
+from graft.bank import bank_folder
+from graft.errors import DivergenceError
+from graft.evaluation import log_loss
+from graft.recipe import Recipe
+from graft.run import Attempt, begin, train
+from graft.runs.preparation import Prepared, prepare
+from graft.selection.budget import BudgetSpentError, Watched
+from graft.selection.folds import with_fold
+from graft.selection.grid import Choice
+from graft.selection.scores import BoolArray, share
+from graft.training import History
+from graft.types import FloatArray, IntArray, Interval, Json
+
+STANDARD: tuple[int, ...] = ()
+"""In place of folds: the run's own training and validation part."""
+SPENT = "stopped: the budget was spent"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Evidence:
+    """What a choice does on rows that it was not trained on.
+
+    Attributes:
+        right: (N,) which rows it gets right.
+        loss: Mean log loss.
+    """
+
+    right: BoolArray
+    loss: float
+
+    @property
+    def accuracy(self) -> Interval:
+        """The share of rows that are right, with Wilson's interval."""
+        return share(self.right)
+
+    @property
+    def order(self) -> tuple[float, float]:
+        """The better evidence has the smaller order: accuracy first, then log loss."""
+        return -float(self.right.mean()), self.loss
+
+    def beats(self, other: Evidence) -> bool:
+        """Whether the 95 % interval of the paired difference in accuracy lies above 0."""
+        apart = self.right.astype(np.float64) - other.right
+        half = 1.96 * float(apart.std()) / len(apart) ** 0.5
+        return bool(float(apart.mean()) - half > 0)
+
+
+@dataclass(eq=False, slots=True)
+class Trial:
+    """What became of one choice at one rung.
+
+    Attributes:
+        choice: What was tried.
+        epochs: At most so many; None for the default.
+        folds: The folds it was judged on; empty for the validation part.
+        seconds: What it took.
+        evidence: How it did, or None where it failed or ran out of time.
+        attempt: The trained network, where it was trained on the run's own parts.
+        outcome: What was made of it.
+    """
+
+    choice: Choice
+    epochs: int | None
+    folds: tuple[int, ...]
+    seconds: float = 0.0
+    evidence: Evidence | None = None
+    attempt: Attempt | None = None
+    outcome: str = ""
+
+    def to_dict(self) -> Json:
+        """The account of the trial as JSON values."""
+        evidence = self.evidence
+        return {
+            **self.choice.to_dict(),
+            "epochs": self.epochs,
+            "judged_on": f"{len(self.folds)} folds" if self.folds else "validation",
+            "seconds": round(self.seconds, 3),
+            "accuracy": evidence.accuracy.to_dict() if evidence else None,
+            "log_loss": evidence.loss if evidence else None,
+            "outcome": self.outcome,
+        }
+
+
+@dataclass(slots=True)
+class Trials:
+    """Runs trials on one data set; decoded pictures and banked prefixes are shared by all.
+
+    Attributes:
+        base: The recipe, as far as the user made it.
+        data: The data set.
+        progress: Told how far the work is; ends a trial when the budget is spent.
+        prepared: The rows, by backbone.
+        done: Every trial so far.
+        pace: Seconds that the last gradient trial took per predicted second, by backbone.
+    """
+
+    base: Recipe
+    data: object
+    progress: Watched
+    prepared: dict[str, Prepared] = field(default_factory=dict)
+    done: list[Trial] = field(default_factory=list)
+    pace: dict[str, float] = field(default_factory=dict)
+
+    def load(self, name: str) -> Backbone:
+        """A backbone as every trial starts from it."""
+        base = self.base
+        return load_backbone(name, weights=base.weights, size=base.size, seed=base.seed)
+
+    def rows_of(self, backbone: Backbone) -> Prepared:
+        """The data set, decoded as this backbone wants it."""
+        if backbone.name not in self.prepared:
+            found = prepare(self.base, self.data, backbone.spec, bank_folder(), self.progress)
+            self.prepared[backbone.name] = found
+        return self.prepared[backbone.name]
+
+    def run(self, choice: Choice, epochs: int | None, folds: tuple[int, ...] = STANDARD) -> Trial:
+        """Train a choice, on each fold or on the run's own parts, and judge it."""
+        trial = Trial(choice, epochs, folds)
+        begun = perf_counter()
+        try:
+            if folds:
+                trial.evidence = self._judge_on_folds(trial)
+            else:
+                trial.attempt = self.attempt(choice, epochs)
+                rows = trial.attempt.prepared.split.validation
+                if len(rows):
+                    trial.evidence = evidence_of([predictions(trial.attempt, rows)])
+        except DivergenceError as problem:
+            trial.outcome = f"diverged: {problem.found}"
+        except BudgetSpentError:
+            trial.outcome, trial.attempt = SPENT, None
+        trial.seconds = perf_counter() - begun
+        self.done.append(trial)
+        return trial
+
+    def attempt(
+        self, choice: Choice, epochs: int | None, prepared: Prepared | None = None
+    ) -> Attempt:
+        """Train a choice as a run of its recipe would."""
+        recipe = choice.recipe(self.base, epochs)
+        rows = prepared or self.prepared[choice.backbone]
+        attempt = begin(recipe, self.data, self.progress, prepared=rows)
+        train(attempt, History())
+        return attempt
+
+    def _judge_on_folds(self, trial: Trial) -> Evidence:
+        judged = []
+        for fold in trial.folds:
+            whole = self.prepared[trial.choice.backbone]
+            part, rows = with_fold(whole, fold, self.base.seed)
+            judged.append(predictions(self.attempt(trial.choice, trial.epochs, part), rows))
+        return evidence_of(judged)
+
+
+def predictions(attempt: Attempt, rows: IntArray) -> tuple[FloatArray, IntArray]:
+    """Probabilities (N, C) and targets (N,) of rows that the attempt was not trained on."""
+    targets = np.asarray(attempt.prepared.examples.targets)[rows].astype(np.int64)
+    return attempt.predictor()(rows), targets
+
+
+def evidence_of(judged: Sequence[tuple[FloatArray, IntArray]]) -> Evidence:
+    """The evidence of probabilities and targets, pooled."""
+    probabilities = np.concatenate([predicted for predicted, _ in judged])
+    targets = np.concatenate([known for _, known in judged])
+    return Evidence(probabilities.argmax(axis=1) == targets, log_loss(probabilities, targets))

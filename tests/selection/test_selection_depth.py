@@ -1,0 +1,71 @@
+"""The depth curve: pooled boundaries are what a frozen prefix gives, and the rule is plain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from graft.bank import bank_folder
+from graft.bank.pixels import Pixels
+from graft.data import read
+from graft.network import Network
+from graft.progress import Silent
+from graft.selection.boundaries import PooledBlocks
+from graft.selection.depth import curve_of, depth_curve
+from graft.types import IntArray
+
+MakeNetwork = Callable[..., Network]
+
+
+@pytest.mark.parametrize("architecture", ["test_resnet", "test_vit", "test_convnext"])
+def test_pooled_boundaries_are_the_means_of_the_prefixes(
+    architecture: str, make_network: MakeNetwork
+) -> None:
+    network = make_network(architecture)
+    images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    pooled = PooledBlocks(network.backbone)
+    found = pooled(images)
+    assert found.shape == (3, sum(pooled.widths))
+    assert len(pooled.widths) == len(network.backbone.blocks)
+    for piece, depth in zip(found.split(pooled.widths, dim=1), range(1, 99), strict=False):
+        values = network.split(depth).prefix(images)
+        axes = {2: [], 3: [1], 4: [2, 3]}[values.ndim]
+        expected = values.mean(dim=axes) if axes else values
+        assert torch.allclose(piece, expected, atol=1e-5), depth
+
+
+def test_the_curve_has_a_point_per_block_and_comes_from_the_bank(
+    photos: Path, make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = make_network().backbone
+    examples = read(photos)
+    pixels = Pixels(examples, backbone.spec, bank_folder(), Silent())
+    digests = [digest for digest in pixels.digests if digest]
+    targets: IntArray = np.asarray(examples.targets, dtype=np.int64)
+
+    def curve() -> object:
+        return depth_curve(backbone, pixels, digests, targets, 3).to_dict()
+
+    first = curve()
+    assert isinstance(first, dict)
+    assert [point["block"] for point in first["points"]] == [b.name for b in backbone.blocks]
+    assert first["chance"] == pytest.approx(1 / 3)
+    assert 1 <= first["recommended"] <= len(backbone.blocks)
+    monkeypatch.setattr(PooledBlocks, "forward", None)
+    assert curve() == first
+
+
+def test_the_rule_freezes_what_is_general() -> None:
+    def rows(*counts: int) -> list[np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+        return [np.arange(100) < count for count in counts]
+
+    names = ["a", "b", "c", "d"]
+    rising = curve_of(names, rows(20, 60, 88, 90), 0.1)
+    assert (rising.recommended, rising.best, rising.probe_is_enough) == (3, 4, True)
+    falling = curve_of(names, rows(20, 90, 60, 40), 0.1)
+    assert (falling.recommended, falling.best, falling.probe_is_enough) == (2, 2, False)
+    assert curve_of(names, rows(10, 10, 10, 10), 0.1).recommended == 1
