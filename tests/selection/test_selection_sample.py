@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from graft.data import read
-from graft.selection.sample import sample_rows
+from graft.errors import DataError
+from graft.selection.sample import require_single_label, sample_rows
 
 
 def test_every_class_keeps_its_share(photos: Path) -> None:
@@ -30,3 +32,11 @@ def test_copies_and_groups_are_represented_once(
     grouped = replace(examples, groups=np.array([0, 0, 1, 1, 2, 2, 3, 4]))
     # The copy joins the first two groups, and of each group the first row is left.
     assert sample_rows(grouped, np.arange(8)).tolist() == [0, 4, 6, 7]
+
+
+def test_other_tasks_than_one_label_are_refused(photos: Path) -> None:
+    examples = read(photos)
+    require_single_label(examples)
+    regression = replace(examples, tasks=(replace(examples.tasks[0], kind="regression"),))
+    with pytest.raises(DataError, match="accuracy"):
+        require_single_label(regression)

@@ -22,8 +22,7 @@ def boundary_calls(backbone: Backbone) -> tuple[Call, ...]:
         CallsVary: The forward pass depends on the batch size.
     """
     like = next(backbone.parameters())
-    spec = backbone.spec
-    few, many = (torch.zeros(n, spec.channels, *spec.size).to(like) for n in (2, 3))
+    few, many = (backbone.dry_inputs(rows).to(like.device) for rows in (2, 3))
     calls = [call for call in record(backbone.model, few, many) if call.rows]
     named = dict(chain(backbone.model.named_parameters(), backbone.model.named_buffers()))
     frozen: set[int] = set()

@@ -12,6 +12,7 @@ from graft.progress import Progress, Silent
 from graft.recipe import Recipe
 from graft.run import Attempt, Finished, begin, check_names, conclude, train
 from graft.runs.folder import default_folder, open_run_folder
+from graft.selection.sample import require_single_label
 from graft.training import History
 from graft.types import FloatArray, Json
 
@@ -40,6 +41,7 @@ def run_compared(
     listener, source = progress or Silent(), recipe.data if data is None else data
     with open_run_folder(out or default_folder(recipe.data)) as folder:
         attempt = begin(recipe, source, listener)
+        require_single_label(attempt.prepared.examples)
         folder.write_recipe(attempt.recipe)
         train(attempt, History(folder.history))
         return conclude(attempt, folder, extra=comparison(attempt, source, listener))

@@ -20,7 +20,7 @@ from graft.heads.build import build_head
 from graft.network import Network
 from graft.progress import Progress, Silent
 from graft.runs.modality import parts_of
-from graft.selection.sample import MOST_ROWS, sample_rows
+from graft.selection.sample import MOST_ROWS, require_single_label, sample_rows
 from graft.selection.scores import FeatureScores, mean_ranks, score_features
 from graft.selection.speed import Cost, measure_cost
 from graft.types import FloatArray, Json
@@ -159,6 +159,7 @@ def rank_backbones(
         test=columns["test"],
         modality=modality_of(names[0]),
     )
+    require_single_label(examples)
     parts = split(examples, seed=seed)
     outside = np.sort(np.concatenate([parts.train, parts.validation]))
     sample = examples.take(sample_rows(examples, outside, most_rows))

@@ -5,11 +5,27 @@ from __future__ import annotations
 import numpy as np
 
 from graft.data import Examples
+from graft.data.targets import is_plain
 from graft.data.units import units_of
+from graft.errors import DataError
 from graft.evaluation.baselines import stratified_rows
 from graft.types import IntArray
 
 MOST_ROWS = 2000
+
+
+def require_single_label(examples: Examples) -> None:
+    """Choices are made by accuracy, which only single-label classification has.
+
+    Raises:
+        DataError: The data have another task, or several.
+    """
+    if not is_plain(examples.tasks):
+        raise DataError(
+            "Ranking, --budget and --compare choose by accuracy, and these labels have none",
+            allowed="one column with one label per row",
+            next="leave the option out, or name one column with --label",
+        )
 
 
 def sample_rows(examples: Examples, rows: IntArray, most: int = MOST_ROWS) -> IntArray:

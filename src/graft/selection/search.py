@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from graft.backbones.calls import CallsVary
+from graft.bank.pixels import Pixels
 from graft.device import pick_device
 from graft.errors import UnknownNameError, UserError
 from graft.progress import Progress
@@ -196,15 +197,18 @@ class Search:
     def _choices(self, name: str) -> list[Choice]:
         backbone = self.trials.load(name).to(pick_device(self.trials.base.device))
         prepared = self.trials.rows_of(backbone)
+        usual = len(backbone.blocks) * 3 // 4
+        if not isinstance(prepared.opened, Pixels):  # the curve is of pictures
+            return gradient_choices(self.trials.base, backbone, usual)
         rows = sample_rows(prepared.examples, outside(prepared))
         digests = [prepared.digests[row] for row in rows]
         targets = prepared.examples.targets[rows]
         try:
             self.curves[name] = depth_curve(
-                backbone, prepared.pixels, digests, targets, len(prepared.examples.labels)
+                backbone, prepared.opened, digests, targets, len(prepared.examples.labels)
             )
         except CallsVary:
-            return gradient_choices(self.trials.base, backbone, len(backbone.blocks) * 3 // 4)
+            return gradient_choices(self.trials.base, backbone, usual)
         return gradient_choices(self.trials.base, backbone, self.curves[name].recommended)
 
     def _race(self, keeper: Keeper, choices: Sequence[Choice]) -> None:

@@ -15,10 +15,11 @@ from graft.errors import DivergenceError
 from graft.evaluation import log_loss
 from graft.recipe import Recipe
 from graft.run import Attempt, begin, train
-from graft.runs.preparation import Prepared, prepare
+from graft.runs.preparation import Prepared, prepare, read_examples
 from graft.selection.budget import BudgetSpentError, Watched
 from graft.selection.folds import with_fold
 from graft.selection.grid import Choice
+from graft.selection.sample import require_single_label
 from graft.selection.scores import BoolArray, share
 from graft.training import History
 from graft.types import FloatArray, IntArray, Interval, Json
@@ -116,12 +117,22 @@ class Trials:
     def load(self, name: str) -> Backbone:
         """A backbone as every trial starts from it."""
         base = self.base
-        return load_backbone(name, weights=base.weights, size=base.size, seed=base.seed)
+        return load_backbone(
+            name,
+            weights=base.weights,
+            size=base.size,
+            long=base.long,
+            pooling=base.pooling,
+            seed=base.seed,
+        )
 
     def rows_of(self, backbone: Backbone) -> Prepared:
         """The data set, decoded as this backbone wants it."""
         if backbone.name not in self.prepared:
-            found = prepare(self.base, self.data, backbone.spec, bank_folder(), self.progress)
+            base = self.base.model_copy(update={"backbone": backbone.name})
+            examples = read_examples(base, self.data)
+            require_single_label(examples)
+            found = prepare(base, examples, backbone, bank_folder(), self.progress)
             self.prepared[backbone.name] = found
         return self.prepared[backbone.name]
 
