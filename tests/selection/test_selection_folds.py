@@ -10,6 +10,7 @@ import pytest
 
 from graft.backbones.load import load_backbone
 from graft.bank import bank_folder
+from graft.data import read
 from graft.progress import Silent
 from graft.recipe import Recipe
 from graft.runs.preparation import Prepared, prepare
@@ -18,8 +19,8 @@ from graft.selection.folds import FOLDS, are_few, with_fold
 
 @pytest.fixture
 def prepared(photos: Path) -> Prepared:
-    spec = load_backbone("test_resnet", weights="random", size=32).spec
-    return prepare(Recipe(), photos, spec, bank_folder(), Silent())
+    backbone = load_backbone("test_resnet", weights="random", size=32)
+    return prepare(Recipe(), read(photos), backbone, bank_folder(), Silent())
 
 
 def test_every_row_is_scored_once_and_never_trained_on_then(prepared: Prepared) -> None:

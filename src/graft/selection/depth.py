@@ -11,7 +11,6 @@ import numpy as np
 from graft.backbones.backbone import Backbone
 from graft.bank import bank_folder, open_shelf, prefix_key
 from graft.bank.pixels import Pixels
-from graft.data import normalise
 from graft.device import prefix_engine
 from graft.heads.build import build_head
 from graft.network import Network
@@ -125,13 +124,15 @@ def _pooled_values(pooled: PooledBlocks, pixels: Pixels, digests: Sequence[bytes
     device = next(backbone.parameters()).device
     network = Network(backbone, build_head("linear", backbone.num_features, 2))
     engine = f"{prefix_engine(device)}-pooled-blocks"
-    key = prefix_key(network, len(backbone.blocks), engine=engine, batch_size=BATCH)
+    key = prefix_key(
+        network, len(backbone.blocks), inputs=pixels.key, engine=engine, batch_size=BATCH
+    )
     shelf = open_shelf(bank_folder(), key)
     missing = [digest for digest in dict.fromkeys(digests) if digest not in shelf]
     for at in range(0, len(missing), BATCH):
         batch = missing[at : at + BATCH]
         padded = [*batch, *([batch[-1]] * (BATCH - len(batch)))]
-        inputs = normalise(pixels.read(padded).to(device), pixels.spec)
+        inputs = pixels.prepare(pixels.read(padded).to(device))
         values = pooled(inputs)[: len(batch)].cpu().numpy()
         shelf.append(batch, values, [""] * len(batch))
     return np.asarray(shelf.read(digests).numpy())
