@@ -271,3 +271,15 @@ def test_unshowable_characters_are_replaced() -> None:
     text = told(result(2) | {"warnings": ["a\x00b \ud800 c\u202egpj.exe"]})
     assert "a�b � c�gpj.exe" in text
     assert text.encode("utf-8")
+
+
+def test_frozen_blocks_after_trained_ones_and_parts_of_blocks_are_told() -> None:
+    built = result()
+    built["frozen_depth"] = 0
+    for number, block in enumerate(built["plan"]["blocks"]):
+        block["trained"] = number < 2
+    text = told(built)
+    assert "2 of 13 blocks trained with the head; the others stayed frozen." in text
+    assert "In the blocks that trained" not in text
+    built["plan"]["part"] = "norm"
+    assert "only the scales and shifts of normalisation layers did." in told(built)

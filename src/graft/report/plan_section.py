@@ -7,10 +7,17 @@ from graft.report.reading import items, number, part, records, word
 from graft.report.words import ABSENT, counted, dimensions, duration, first_few, percent, whole
 from graft.types import Json
 
+_KINDS = {
+    "norm": "the scales and shifts of normalisation layers",
+    "bias": "the biases",
+    "adapters": "low-rank adapters, which were then merged into the weights,",
+}
+
 
 def plan(result: Json) -> Json:
     """The section `What was done`."""
-    pieces = [blocks.text(_sentence(result)), *_strip(result), _phases(result), _facts(result)]
+    said = " ".join(filter(None, [_sentence(result), _within(result)]))
+    pieces = [blocks.text(said), *_strip(result), _phases(result), _facts(result)]
     return blocks.section("plan", "What was done", pieces)
 
 
@@ -20,6 +27,9 @@ def _sentence(result: Json) -> str:
     if depth is None:
         return "The result does not say which blocks were frozen."
     of = f" of {counted(len(network), 'block')}" if network else ""
+    trained = sum(bool(block.get("trained")) for block in network)
+    if 0 < trained < len(network) - depth:
+        return f"{whole(trained)}{of} trained with the head; the others stayed frozen."
     if depth == 0:
         return f"Nothing was kept frozen throughout: training reached the first block{of}."
     if network and depth >= len(network):
@@ -30,6 +40,12 @@ def _sentence(result: Json) -> str:
     return (
         f"The first {whole(depth)}{of} stayed frozen; the blocks after them and the head trained."
     )
+
+
+def _within(result: Json) -> str:
+    """Which parameters of a block that trains did so, where not all."""
+    kind = _KINDS.get(word(part(result, "plan"), "part"))
+    return f"In the blocks that trained, only {kind} did." if kind else ""
 
 
 def _strip(result: Json) -> list[Json]:
