@@ -8,11 +8,6 @@ from pathlib import Path
 
 from graft.backbones.load import list_backbones
 from graft.backbones.offline import offline_backbones
-from graft.bank.location import bank_folder
-from graft.bank.upkeep import ACTIONS, clear_bank, list_bank, verify_bank
-from graft.checkup import Checkup, check_up
-from graft.data.columns import Wanted
-from graft.errors import DataError, unknown_name
 from graft.features import feature_table
 from graft.model import Model, Prediction, load
 from graft.progress import Progress, Silent
@@ -21,6 +16,7 @@ from graft.report import write_report
 from graft.run import run
 from graft.selection import Ranking, parse_budget, rank_backbones, run_compared, search
 from graft.types import FloatArray, Json
+from graft.verbs import bank, doctor
 
 __all__ = [
     "backbones",
@@ -41,6 +37,7 @@ def fit(
     *,
     input: str | None = None,  # noqa: A002 - the command line's name
     label: str | None = None,
+    labels: Sequence[str] | str | None = None,
     group: str | None = None,
     test: str | None = None,
     task: str | None = None,
@@ -64,6 +61,8 @@ def fit(
     weight_decay: float | None = None,
     label_smoothing: float | None = None,
     class_weights: str | None = None,
+    regression_loss: str | None = None,
+    balance: str | None = None,
     augment: str | None = None,
     patience: int | None = None,
     seed: int | None = None,
@@ -87,20 +86,19 @@ def fit(
             CIFAR folder, `hf:NAME`, a Hugging Face data set, a dict of columns, (inputs, labels).
         input: Column of paths, pictures or texts, in tables; two with a comma are pairs of texts.
         label: Column of labels, in tables.
+        labels: Several label columns, one task each, as a list or with commas between them.
         group: Column whose values must not be split over train and test.
         test: Another source that becomes the test set.
-        task: What is learnt: `classification`.
+        task: Of `graft.types.KINDS`, or one per label column with commas between; None finds out.
         validation: Share of the training rows held out for early stopping.
         backbone: `bundled`, `minilm`, a name of timm or transformers, a folder; None: no download.
         weights: `pretrained`, `random` or a weights file.
         size: Height and width in pixels, or longest text in tokens, instead of the checkpoint's.
-        long: What becomes of longer texts: `truncate`, `head-tail` or `chunks`.
-        pooling: Of token vectors: `mean`, `cls` or `max`, instead of the checkpoint's own.
+        long, pooling: Of texts; see `graft.recipe.Recipe`.
         head: `linear`, or `mlp:WIDTH[,WIDTH]`.
         dropout: Share of features dropped in front of the head's last layer.
-        strategy: A name of `graft.strategies.STRATEGIES`, such as `top-k:2`, and modifiers of
-            `MODIFIERS` after plus signs: `lp-ft+ema+wise`.
-        scenario: `standard`.
+        strategy: Of `graft.strategies.STRATEGIES`, and modifiers after plus signs: `top-k:2+ema`.
+        scenario: `standard` or `multi-task`.
         epochs: Largest number of epochs of a gradient phase.
         batch_size: Rows per batch.
         accumulate: Batches whose gradients make one optimizer step.
@@ -111,6 +109,8 @@ def fit(
         weight_decay: Pull on matrices and filters.
         label_smoothing: Share of the target spread over all classes.
         class_weights: `auto`, `none`, `sqrt` or `balanced`.
+        regression_loss: Of quantities, `squared` or `huber`.
+        balance: Of the losses of several tasks: a name of `graft.objectives.BALANCES`.
         augment: `none`, `light` or `standard`.
         patience: Epochs without a better validation loss before a phase stops.
         seed: Of splits, heads, orders and augmentations.
@@ -133,6 +133,7 @@ def fit(
     given = {
         "input": input,
         "label": label,
+        "labels": labels if labels is None or isinstance(labels, str) else ",".join(labels),
         "group": group,
         "test": test,
         "task": task,
@@ -156,6 +157,8 @@ def fit(
         "weight_decay": weight_decay,
         "label_smoothing": label_smoothing,
         "class_weights": class_weights,
+        "regression_loss": regression_loss,
+        "balance": balance,
         "augment": augment,
         "patience": patience,
         "seed": seed,
@@ -167,12 +170,6 @@ def fit(
     if isinstance(data, (str, Path)):
         changes["data"] = str(data)
     chosen = read_recipe(Path(recipe), changes) if recipe else make_recipe(changes)
-    if data is None and chosen.data is None:
-        raise DataError(
-            "No data set was given",
-            allowed="a folder, a table, an .npz archive, a CIFAR folder, a data set object",
-            next="name one, or give a recipe that does",
-        )
     target = Path(out) if out is not None else None
     if budget is not None:
         finished = search(
@@ -189,9 +186,8 @@ def fit(
     else:
         finished = run(chosen, data=data, out=target, progress=progress)
     write_report(finished.folder)
-    labels = tuple(finished.result["labels"])
-    task = str(finished.result["task"])
-    return Model(finished.network, labels, task, finished.result, finished.folder)
+    labels, task = tuple(finished.result["labels"]), str(finished.result["task"])
+    return Model(finished.network, labels, task, finished.result, finished.folder, finished.tasks)
 
 
 def _candidates(changes: Json) -> list[str]:
@@ -210,6 +206,7 @@ def evaluate(
     *,
     input: str | None = None,  # noqa: A002 - the command line's name
     label: str | None = None,
+    labels: Sequence[str] = (),
     group: str | None = None,
 ) -> Json:
     """Figures with intervals of a model on a labelled data set; see `Model.evaluate`.
@@ -217,7 +214,7 @@ def evaluate(
     Raises:
         UserError: The model or the data is at fault.
     """
-    return _opened(model).evaluate(data, input=input, label=label, group=group)
+    return _opened(model).evaluate(data, input=input, label=label, labels=labels, group=group)
 
 
 def predict(model: str | Path | Model, inputs: object) -> list[Prediction]:
@@ -322,60 +319,6 @@ def rank(
     )
 
 
-def doctor(
-    data: object,
-    *,
-    input: str | None = None,  # noqa: A002 - the command line's name
-    label: str | None = None,
-    labels: Sequence[str] | None = None,
-    group: str | None = None,
-    test: object = None,
-    task: str | None = None,
-    backbone: str = "bundled",
-    weights: str = "pretrained",
-    size: int | None = None,
-    fix: str | Path | None = None,
-    rehearse: bool = True,
-    progress: Progress | None = None,
-) -> Checkup:
-    """Check a data set before anything costs; the data are not changed.
-
-    Opens every picture and looks for unreadable and blank ones, copies and near copies within and
-    across declared parts, groups on two sides, conflicting labels, tiny classes, spellings, sizes
-    and traits that give a class away; then forecasts disk, memory and time, and tries a small run.
-
-    Args:
-        data: Any source that `fit` takes.
-        input: Column of paths or pictures, in tables.
-        label: Column of labels, in tables.
-        labels: Several label columns.
-        group: Column whose values must not be split over train and test.
-        test: Another source as the test part.
-        task: The kind of task; found when None.
-        backbone: Whose preprocessing and speed count.
-        weights: `pretrained`, `random` or a weights file.
-        size: Height and width in pixels instead of the checkpoint's own.
-        fix: A CSV file that a cleaned list is written to.
-        rehearse: Whether a small run is tried in a temporary folder.
-        progress: Told how far the work is.
-
-    Raises:
-        UserError: The data do not exist, or a name or the machine is at fault.
-    """
-    wanted = Wanted(input, label, group, True, tuple(labels or ()), task)
-    return check_up(
-        data,
-        wanted,
-        test=test,
-        backbone=backbone,
-        weights=weights,
-        size=size,
-        fix=None if fix is None else Path(fix),
-        rehearse=rehearse,
-        progress=progress,
-    )
-
-
 def report(folder: str | Path) -> Path:
     """Write `report.html` of a finished run again; returns its path.
 
@@ -388,42 +331,6 @@ def report(folder: str | Path) -> Path:
 def backbones(pattern: str = "") -> list[str]:
     """Names of backbones that contain or match a pattern; `bundled` needs no download."""
     return list_backbones(pattern)
-
-
-def bank(
-    action: str = "list",
-    *,
-    fix: bool = False,
-    key: str | None = None,
-    older_than: float | None = None,
-    everything: bool = False,
-    progress: Progress | None = None,
-) -> Json:
-    """Look after the store of decoded pictures and frozen outputs.
-
-    Args:
-        action: `list`, `verify` (compare every stored byte with what was written) or `clear`.
-        fix: `verify` removes what is damaged; it is computed anew when next wanted.
-        key: `clear` only the shelf whose key begins so.
-        older_than: `clear` only what was not used in so many days.
-        everything: `clear` all. What a running process uses stays.
-        progress: Told how far the work is.
-
-    Returns:
-        What was found and done; see `list_bank`, `verify_bank` and `clear_bank` in
-        `graft.bank.upkeep`.
-
-    Raises:
-        UserError: The action or the key is unknown, or nothing says what is to be cleared.
-    """
-    if action not in ACTIONS:
-        raise unknown_name("action of the bank", action, ACTIONS)
-    root = bank_folder()
-    if action == "verify":
-        return verify_bank(root, fix=fix, progress=progress or Silent())
-    if action == "clear":
-        return clear_bank(root, key=key, older_than=older_than, everything=everything)
-    return list_bank(root)
 
 
 def _opened(model: str | Path | Model) -> Model:

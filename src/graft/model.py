@@ -11,14 +11,14 @@ import torch
 
 from graft.data import Examples, read, read_inputs
 from graft.data.examples import Input
+from graft.data.targets import is_plain
 from graft.errors import DataError
-from graft.evaluation import evaluate
 from graft.export.native import LoadedModel, load_model, save_model
 from graft.network import Network
 from graft.runs.folder import read_result
 from graft.runs.modality import parts_of
-from graft.runs.predictor import softmax
-from graft.types import FloatArray, Json
+from graft.tasks.several import Held, answers_of, row_of
+from graft.types import FloatArray, Json, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +27,45 @@ class Prediction:
 
     Attributes:
         input: The input as it was given.
-        label: The most probable label, or None where the input could not be read.
-        probabilities: Label to probability, in the model's order; None with the label.
+        answer: What the model says: `label` and `probabilities` of one class; `labels` and
+            `probabilities` of any number; `value` of a quantity; with several label columns
+            `tasks`, these by column. All None where the input could not be read.
         error: Why the input could not be read, or None.
     """
 
     input: str
-    label: str | None
-    probabilities: dict[str, float] | None
+    answer: Json
     error: str | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The most probable class."""
+        return self.answer.get("label")
+
+    @property
+    def labels(self) -> list[str] | None:
+        """The labels of at least the probability one half."""
+        return self.answer.get("labels")
+
+    @property
+    def probabilities(self) -> dict[str, float] | None:
+        """Label to probability, in the model's order."""
+        return self.answer.get("probabilities")
+
+    @property
+    def value(self) -> float | None:
+        """The quantity, in its units."""
+        return self.answer.get("value")
+
+    @property
+    def tasks(self) -> Json:
+        """Column to its own answer, where there are several."""
+        found: Json = self.answer.get("tasks", {})
+        return found
 
     def to_dict(self) -> Json:
         """The row that `--json` prints."""
-        return {
-            "input": self.input,
-            "label": self.label,
-            "probabilities": self.probabilities,
-            "error": self.error,
-        }
+        return {"input": self.input, **self.answer, "error": self.error}
 
 
 @dataclass(slots=True)
@@ -53,10 +74,11 @@ class Model:
 
     Attributes:
         network: Backbone and head, in evaluation mode.
-        labels: Class names, in the order of the logits.
-        task: What it was trained for.
+        labels: A name for every output: of classes their names.
+        task: What it was trained for: a kind of task, or `multi-task`.
         result: What `result.json` says; empty for a model saved without its run.
         folder: The run or model folder, if it has one.
+        tasks: What the outputs mean, in their order; one task of classes where none are named.
     """
 
     network: Network
@@ -64,6 +86,10 @@ class Model:
     task: str = "classification"
     result: Json = field(default_factory=dict)
     folder: Path | None = None
+    tasks: tuple[Task, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.tasks = self.tasks or (Task(labels=self.labels),)
 
     def predict(self, inputs: object) -> list[Prediction]:
         """One row per input, in their order.
@@ -94,6 +120,7 @@ class Model:
         *,
         input: str | None = None,  # noqa: A002 - the command line's name
         label: str | None = None,
+        labels: Sequence[str] = (),
         group: str | None = None,
     ) -> Json:
         """Figures with intervals on a labelled data set.
@@ -101,27 +128,42 @@ class Model:
         Args:
             data: Any source that `fit` takes. Where it declares a test part, only that counts.
             input: Column of paths, pictures or texts.
-            label: Column of labels.
+            label: Column of labels. Numbers and sets of labels are looked for where the model was
+                trained to find them.
+            labels: Several label columns, in the order of the model's tasks.
             group: Column whose values are resampled as wholes.
 
         Returns:
-            `metrics` (name to value, low, high), `counts`, `per_class`, `confusion`,
-            `reliability` and `set_aside`.
+            `metrics` (name to value, low, high), `counts`, `set_aside` and what the kind of task
+            adds: `per_class`, `confusion`, `reliability`, `points`. With several label columns
+            `metrics` nests by column, and `tasks` holds the rest.
 
         Raises:
             DataError: The source cannot be read, or holds a label that the model does not know.
         """
+        several = len(self.tasks) > 1
+        columns = tuple(labels) or tuple(task.name for task in self.tasks if several)
+        if label is None and not is_plain(self.tasks) and not several:
+            label = self.tasks[0].column
+        if several and len(columns) != len(self.tasks):
+            raise DataError(
+                f"{len(columns)} label columns are named for {len(self.tasks)} tasks",
+                allowed=", ".join(task.name for task in self.tasks),
+                next="name one column for each task with --labels, in this order",
+            )
         examples = _test_part(
             read(
                 data,
                 input=input,
                 label=label,
+                labels=columns,
+                task=",".join(task.kind for task in self.tasks),
                 group=group,
                 min_classes=1,
                 modality=self.network.backbone.modality,
             )
         )
-        examples = examples.with_labels(self.labels)
+        examples = examples.with_tasks(self.tasks)
         probabilities, reasons = self.probabilities(examples)
         readable = examples.without(reasons)
         if not len(readable):
@@ -131,15 +173,13 @@ class Model:
                 next="look at the files",
             )
         kept = np.array([row not in reasons for row in range(len(examples))])
-        evaluation = evaluate(
-            probabilities[kept], readable.targets, self.labels, groups=readable.groups
-        )
+        held = Held(self.tasks, probabilities[kept], readable.targets, readable.groups)
         set_aside = [{"input": s.input, "reason": s.reason} for s in readable.set_aside]
         counts = {"test": len(readable), "set_aside": len(set_aside)}
-        return {**evaluation.to_dict(), "counts": counts, "set_aside": set_aside}
+        return {**held.evaluate(), "counts": counts, "set_aside": set_aside}
 
     def probabilities(self, examples: Examples) -> tuple[FloatArray, dict[int, str]]:
-        """(N, C) probabilities, NaN for unreadable rows, and row number to reason for those."""
+        """(N, C) answers, NaN for unreadable rows, and row number to reason for those."""
         return self._answers(examples.inputs)
 
     def save(self, folder: str | Path) -> Path:
@@ -151,24 +191,23 @@ class Model:
         path = Path(folder)
         kept = ("strategy", "frozen_depth", "versions", "metrics")
         extra = {key: self.result[key] for key in kept if key in self.result}
-        save_model(path, self.network, labels=self.labels, task=self.task, extra=extra)
+        save_model(path, self.network, self.labels, self.task, extra, self.tasks)
         return path
 
-    def _row(self, name: str, probabilities: FloatArray, reason: str | None) -> Prediction:
-        if reason is not None:
-            return Prediction(name, None, None, reason)
-        named = dict(zip(self.labels, probabilities.tolist(), strict=True))
-        return Prediction(name, self.labels[int(probabilities.argmax())], named)
+    def _row(self, name: str, answers: FloatArray, reason: str | None) -> Prediction:
+        told = row_of(self.tasks, None if reason is not None else answers)
+        return Prediction(name, told, reason)
 
     def _answers(self, items: Sequence[Input]) -> tuple[FloatArray, dict[int, str]]:
-        """(N, C) probabilities, NaN for unreadable rows, and the reasons for those."""
+        """(N, C) answers, NaN for unreadable rows, and the reasons for those."""
         backbone, reasons = self.network.backbone, dict[int, str]()
         device = next(self.network.parameters()).device
         result = np.full((len(items), len(self.labels)), np.nan)
         self.network.eval()
         for rows, inputs in parts_of(backbone.modality).open_now(items, backbone, reasons):
             with torch.inference_mode():
-                result[rows] = softmax(self.network(inputs.to(device)).float().cpu())
+                outputs = self.network(inputs.to(device)).float().cpu().numpy()
+            result[rows] = answers_of(self.tasks, outputs)
         return result, reasons
 
 
@@ -186,7 +225,7 @@ def load(path: str | Path) -> Model:
 
 
 def _model(loaded: LoadedModel, result: Json, folder: Path) -> Model:
-    return Model(loaded.network, loaded.labels, loaded.task, result, folder)
+    return Model(loaded.network, loaded.labels, loaded.task, result, folder, loaded.tasks)
 
 
 def _as_sequence(inputs: object) -> Sequence[object]:

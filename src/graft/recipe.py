@@ -21,7 +21,9 @@ class Recipe(BaseModel):
         label: Column of labels, in tables.
         group: Column whose values must not be split over train and test.
         test: Another source that becomes the test set.
-        task: What is learnt; only `classification` so far.
+        labels: Several label columns with commas between them, one task each.
+        task: `classification`, `multi-label` or `regression`, or one per label column with commas
+            between them; None finds out from the data.
         validation: Share of the training rows held out for early stopping.
         backbone: `bundled`, a timm name or a folder; for texts `minilm`, a name or folder of
             transformers. None takes `bundled` for pictures and `minilm` for texts.
@@ -33,7 +35,8 @@ class Recipe(BaseModel):
         dropout: Share of features dropped in front of the head's last layer.
         strategy: A name of `graft.strategies.STRATEGIES`, perhaps with modifiers, as in
             `lp-ft+ema`; None chooses by cost.
-        scenario: A name of `graft.scenarios.SCENARIOS`.
+        scenario: A name of `graft.scenarios.SCENARIOS`; None takes `standard`, or `multi-task` for
+            several label columns.
         epochs: Largest number of epochs of a gradient phase.
         batch_size: Rows per batch.
         accumulate: Batches whose gradients make one optimizer step.
@@ -44,6 +47,8 @@ class Recipe(BaseModel):
         weight_decay: Pull on matrices and filters.
         label_smoothing: Share of the target spread over all classes.
         class_weights: `auto`, `none`, `sqrt` or `balanced`.
+        regression_loss: Of quantities, `squared` or `huber`.
+        balance: Of the losses of several tasks, `start`, `famo` or `none`.
         augment: `none`, `light` or `standard`; used where nothing is frozen.
         patience: Epochs without a better validation loss before a phase stops.
         seed: Of splits, heads, orders and augmentations.
@@ -59,7 +64,8 @@ class Recipe(BaseModel):
     label: str | None = None
     group: str | None = None
     test: str | None = None
-    task: str = "classification"
+    labels: str | None = None
+    task: str | None = None
     validation: float = Field(default=0.2, ge=0.0, lt=1.0)
     backbone: str | None = None
     weights: str = "pretrained"
@@ -69,7 +75,7 @@ class Recipe(BaseModel):
     head: str = "linear"
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     strategy: str | None = None
-    scenario: str = "standard"
+    scenario: str | None = None
     epochs: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=32, ge=1)
     accumulate: int = Field(default=1, ge=1)
@@ -80,6 +86,8 @@ class Recipe(BaseModel):
     weight_decay: float = Field(default=0.01, ge=0.0)
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     class_weights: str = "auto"
+    regression_loss: str = "squared"
+    balance: str = "start"
     augment: str = "light"
     patience: int = Field(default=8, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from graft.backbones.backbone import Backbone
@@ -17,12 +18,20 @@ from graft.bank.feed import Reader
 from graft.bank.source import open_source
 from graft.bank.store import STORAGE
 from graft.data.augment import augmentation
+from graft.data.kinds import kinds_named
+from graft.data.targets import is_plain
 from graft.device import pick_device, prefix_engine, training_precision
-from graft.errors import unknown_name
+from graft.errors import DataError, unknown_name
 from graft.export.native import save_model
 from graft.heads.build import build_head
 from graft.network import Network
-from graft.objectives import CLASS_WEIGHTS
+from graft.objectives import (
+    BALANCES,
+    CLASS_WEIGHTS,
+    REGRESSION_LOSSES,
+    LossSettings,
+    output_units,
+)
 from graft.plan import Audit, Auditor
 from graft.progress import Progress, Silent
 from graft.recipe import Recipe
@@ -32,15 +41,15 @@ from graft.runs.clock import Clock
 from graft.runs.folder import RunFolder, default_folder, open_run_folder
 from graft.runs.modality import parts_of
 from graft.runs.predictor import probabilities
-from graft.runs.preparation import Prepared, prepare, read_examples
+from graft.runs.preparation import Prepared, label_columns, prepare, read_examples
 from graft.runs.result import data_part, plan_part, timestamp, versions
+from graft.runs.together import together
 from graft.scenarios import Problem, build_scenario
 from graft.strategies import Phase, build_strategy, phases_for
+from graft.tasks.several import task_name
 from graft.training import History, StageRunner, TrainingOptions, choose_schedule
 from graft.training.stage import StageData
-from graft.types import FloatArray, IntArray, Json
-
-TASKS = ("classification",)
+from graft.types import FloatArray, IntArray, Json, Targets, Task, output_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +60,13 @@ class Finished:
         network: The trained network, in evaluation mode.
         result: What `result.json` says.
         folder: Where everything was written.
+        tasks: What the network's outputs mean.
     """
 
     network: Network
     result: Json
     folder: Path
+    tasks: tuple[Task, ...]
 
 
 def run(
@@ -78,6 +89,12 @@ def run(
         AuditError: A frozen tensor moved.
     """
     check_names(recipe)
+    if data is None and recipe.data is None:
+        raise DataError(
+            "No data set was given",
+            allowed="a folder, a table, an .npz archive, a CIFAR folder, a data set object",
+            next="name one, or give a recipe that does",
+        )
     with open_run_folder(out or default_folder(recipe.data)) as folder:
         return _carry_out(
             recipe, recipe.data if data is None else data, folder, progress or Silent()
@@ -118,10 +135,11 @@ class Attempt:
     clock: Clock
 
     def predictor(self) -> Callable[[IntArray], FloatArray]:
-        """Row numbers to probabilities (N, C) of the network as it is now."""
+        """Row numbers to answers (N, C) of the network as it is now."""
         depth = self.phases[-1].plan.frozen_depth
         source = open_source(self.network, depth, self.feed, self.runner.warnings)
-        return partial(probabilities, self.network, source)
+        tasks = self.prepared.examples.tasks
+        return partial(probabilities, self.network, source, tasks=tasks)
 
 
 def begin(
@@ -156,7 +174,8 @@ def begin(
         if recipe.strategy:  # whether it fits is known before the rows are decoded
             build_strategy(recipe.strategy).phases([block.name for block in backbone.blocks])
         prepared = prepared or prepare(recipe, examples, backbone, root, progress)
-    network = graft_head(recipe, backbone, len(prepared.examples.labels))
+    tasks, known = prepared.examples.tasks, prepared.examples.targets[prepared.split.train]
+    network = graft_head(recipe, backbone, tasks, known)
     recipe = resolve(recipe, network, prepared)
     phases = phases_for(str(recipe.strategy), network)
     device = next(network.parameters()).device
@@ -180,14 +199,14 @@ def train(attempt: Attempt, history: History) -> None:
     recipe, prepared, runner = attempt.recipe, attempt.prepared, attempt.runner
     runner.history = history
     problem = Problem(
-        data=StageData(prepared.split.train, prepared.split.validation, prepared.examples.targets),
-        classes=len(prepared.examples.labels),
-        class_weights=recipe.class_weights,
-        label_smoothing=recipe.label_smoothing,
+        data=StageData(prepared.split.train, prepared.split.validation, training_targets(prepared)),
+        tasks=prepared.examples.tasks,
+        losses=LossSettings(recipe.class_weights, recipe.label_smoothing, recipe.regression_loss),
+        balance=recipe.balance,
         epochs=recipe.epochs,
     )
     with attempt.clock.part("train"):
-        for stage in build_scenario(recipe.scenario).stages(problem):
+        for stage in build_scenario(str(recipe.scenario)).stages(problem):
             runner.run(attempt.phases, stage.data, stage.objective, stage.epochs)
             audit(attempt)
         runner.network.eval()
@@ -231,7 +250,7 @@ def conclude(
         )
     device = next(network.parameters()).device
     result = {
-        **_header(recipe),
+        **_header(recipe, prepared.examples.tasks),
         **data_part(prepared.examples, prepared.split),
         "data": prepared.facts,
         **measured,
@@ -244,21 +263,25 @@ def conclude(
         "warnings": [*dict.fromkeys(runner.warnings)],
         "seconds": attempt.clock.seconds(),
     }
-    return _finish(network, folder, result)
+    tasks = prepared.examples.tasks
+    if len(tasks) > 1:
+        result["multi_task"] = together(result, tasks)
+    return _finish(network, tasks, folder, result)
 
 
-def _finish(network: Network, folder: RunFolder, result: Json) -> Finished:
+def _finish(network: Network, tasks: tuple[Task, ...], folder: RunFolder, result: Json) -> Finished:
     """Save the model, then the result: its presence is what makes the run finished."""
     saved = save_model(
         folder.model,
         network,
-        labels=tuple(result["labels"]),
-        task=result["task"],
+        labels=output_names(tasks),
+        task=task_name(tasks),
+        tasks=tasks,
         extra={key: result[key] for key in ("strategy", "frozen_depth", "versions", "metrics")},
     )
     result["model"] = {"format": saved.format, "load": saved.load}
     folder.write_result(result)
-    return Finished(network, result, folder.path)
+    return Finished(network, result, folder.path, tasks)
 
 
 def check_names(recipe: Recipe) -> None:
@@ -268,16 +291,19 @@ def check_names(recipe: Recipe) -> None:
         UnknownNameError: One of them is in no table.
     """
     tables = {
-        "task": (recipe.task, TASKS),
         "class weighting": (recipe.class_weights, CLASS_WEIGHTS),
         "storage type": (recipe.storage, STORAGE),
+        "balance of losses": (recipe.balance, BALANCES),
+        "loss of a quantity": (recipe.regression_loss, REGRESSION_LOSSES),
     }
     for what, (name, known) in tables.items():
         if name not in known:
             raise unknown_name(what, name, known)
     choose_schedule(recipe.optimizer, recipe.schedule)
     augmentation(recipe.augment)
-    build_scenario(recipe.scenario)
+    kinds_named(recipe.task, len(label_columns(recipe)) or 1)
+    if recipe.scenario is not None:
+        build_scenario(recipe.scenario)
     build_head(recipe.head, 1, 2)
     pick_device(recipe.device)
     if recipe.strategy is not None:
@@ -291,12 +317,25 @@ def set_machine(recipe: Recipe) -> None:
     torch.manual_seed(recipe.seed)
 
 
-def graft_head(recipe: Recipe, backbone: Backbone, classes: int) -> Network:
-    """The backbone with a new head, on the recipe's device."""
+def graft_head(
+    recipe: Recipe, backbone: Backbone, tasks: tuple[Task, ...], known: Targets
+) -> Network:
+    """The backbone with a new head on the recipe's device.
+
+    `known` are the training targets, whose units the head takes.
+    """
+    outputs = sum(task.outputs for task in tasks)
     head = build_head(
-        recipe.head, backbone.num_features, classes, dropout=recipe.dropout, seed=recipe.seed
+        recipe.head, backbone.num_features, outputs, dropout=recipe.dropout, seed=recipe.seed
     )
+    head.set_units(*output_units(tasks, known))
     return Network(backbone, head).to(pick_device(recipe.device))
+
+
+def training_targets(prepared: Prepared) -> Targets:
+    """Targets as training takes them: class indices, else float32."""
+    examples = prepared.examples
+    return examples.targets if is_plain(examples.tasks) else examples.targets.astype(np.float32)
 
 
 def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
@@ -310,7 +349,10 @@ def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
     )
     device = next(network.parameters()).device.type
     threads = recipe.threads or torch.get_num_threads()
+    tasks = prepared.examples.tasks
     chosen = {
+        "task": ",".join(task.kind for task in tasks),
+        "scenario": recipe.scenario or ("standard" if len(tasks) == 1 else "multi-task"),
         "strategy": strategy,
         "schedule": choose_schedule(recipe.optimizer, recipe.schedule),
         "device": device,
@@ -335,11 +377,11 @@ def training_options(recipe: Recipe) -> TrainingOptions:
     )
 
 
-def _header(recipe: Recipe) -> Json:
+def _header(recipe: Recipe, tasks: tuple[Task, ...]) -> Json:
     return {
         "graft": versions()["graft"],
         "created": timestamp(),
-        "task": recipe.task,
+        "task": task_name(tasks),
         "backbone": recipe.backbone,
         "weights": recipe.weights,
         "strategy": recipe.strategy,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.int64]
+Targets = npt.NDArray[Any]
+"""(N,) class indices, or (N, W) as `graft.data.targets` says."""
 ByteArray = npt.NDArray[np.uint8]
 Json = dict[str, Any]
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -107,3 +109,11 @@ def test_rows_without_a_label_for_one_task_are_kept() -> None:
     assert len(data) == 56
     assert [s.reason for s in data.set_aside] == ["no label"] * 4
     assert len(split(data, seed=0).test) in range(9, 14)
+
+
+def test_a_column_without_a_label_in_the_training_part_is_refused() -> None:
+    rows = [("xy"[n % 2], None if n < 6 else 0.5 * n) for n in range(9)]
+    parts = ["train"] * 6 + ["test"] * 3
+    data = replace(made([*rows], SEVERAL[:2]), parts=tuple(parts))
+    with pytest.raises(DataError, match=r"None of the 6 training rows .* column 'age'"):
+        split(data, seed=0)

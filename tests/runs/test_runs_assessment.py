@@ -42,7 +42,7 @@ def noisy(rows: IntArray) -> FloatArray:
 def test_figures_are_scikit_learns(assessor: Assessor) -> None:
     found = assessor.measure(noisy)
     for part, rows in (("test", assessor.split.test), ("validation", assessor.split.validation)):
-        truth, probabilities = assessor.targets(rows), noisy(rows)
+        truth, probabilities = assessor.examples.targets[rows], noisy(rows)
         guess = probabilities.argmax(axis=1)
         expected = {
             "accuracy": metrics.accuracy_score(truth, guess),
@@ -55,7 +55,10 @@ def test_figures_are_scikit_learns(assessor: Assessor) -> None:
         for name, value in expected.items():
             assert figures[name]["value"] == pytest.approx(value, abs=1e-9), name
             assert figures[name]["low"] <= figures[name]["value"] <= figures[name]["high"]
-    truth, guess = assessor.targets(assessor.split.test), noisy(assessor.split.test).argmax(axis=1)
+    truth, guess = (
+        assessor.examples.targets[assessor.split.test],
+        noisy(assessor.split.test).argmax(axis=1),
+    )
     assert found["confusion"] == metrics.confusion_matrix(truth, guess, labels=[0, 1, 2]).tolist()
     assert [row["label"] for row in found["per_class"]] == ["blue", "green", "red"]
 
@@ -64,7 +67,7 @@ def test_errors_are_the_wrong_test_rows_the_most_certain_first(assessor: Assesso
     found = assessor.measure(noisy)["errors"]
     test = assessor.split.test
     probabilities = noisy(test)
-    wrong = test[probabilities.argmax(axis=1) != assessor.targets(test)]
+    wrong = test[probabilities.argmax(axis=1) != assessor.examples.targets[test]]
     assert sorted(row["row"] for row in found) == sorted(wrong.tolist())
     certainties = [row["probability"] for row in found]
     assert certainties == sorted(certainties, reverse=True)

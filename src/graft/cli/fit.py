@@ -15,6 +15,7 @@ from graft.cli.options import (
     Group,
     Input,
     Label,
+    Labels,
     Long,
     Pooling,
     Size,
@@ -46,6 +47,7 @@ def fit(
     ] = None,
     input: Input = None,  # noqa: A002 - the option's name
     label: Label = None,
+    labels: Labels = None,
     group: Group = None,
     test: Annotated[
         str | None, typer.Option(metavar="DATA", help="Another source as the test set.")
@@ -86,8 +88,17 @@ def fit(
     patience: Annotated[
         int | None, typer.Option(help="Epochs without a better validation loss. [8]")
     ] = None,
-    task: Annotated[str | None, typer.Option(help="classification. [classification]")] = None,
-    scenario: Annotated[str | None, typer.Option(help="standard. [standard]")] = None,
+    regression_loss: Annotated[
+        str | None, typer.Option(help="Of quantities: squared or huber. [squared]")
+    ] = None,
+    balance: Annotated[
+        str | None, typer.Option(help="Losses of several tasks: start, famo or none. [start]")
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="classification, multi-label, regression; or one per column. [found]"),
+    ] = None,
+    scenario: Annotated[str | None, typer.Option(help="standard or multi-task. [found]")] = None,
     seed: Annotated[int | None, typer.Option(help="[0]")] = None,
     device: Device = None,
     storage: Annotated[
@@ -118,6 +129,7 @@ def fit(
             data,
             input=input,
             label=label,
+            labels=labels,
             group=group,
             test=test,
             task=task,
@@ -141,6 +153,8 @@ def fit(
             weight_decay=weight_decay,
             label_smoothing=label_smoothing,
             class_weights=class_weights,
+            regression_loss=regression_loss,
+            balance=balance,
             augment=augment,
             patience=patience,
             seed=seed,

@@ -20,6 +20,10 @@ Input = Annotated[
     typer.Option("--input", help="Column of paths, pictures or texts; A,B are pairs of texts."),
 ]
 Label = Annotated[str | None, typer.Option("--label", help="Column of labels.")]
+Labels = Annotated[
+    str | None,
+    typer.Option("--labels", metavar="A,B", help="Several label columns, one task each."),
+]
 Group = Annotated[
     str | None,
     typer.Option("--group", help="Column kept on one side of a split (patient)."),

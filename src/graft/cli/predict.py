@@ -20,6 +20,7 @@ def predict(
 ) -> None:
     """One row per input: label, probability, or the reason why it could not be read."""
     from graft.api import predict as predict_rows
+    from graft.cli.summary import shown_answer
     from graft.data.texts import abridged
 
     rows = predict_rows(run, inputs)
@@ -31,10 +32,7 @@ def predict(
     names = [abridged(row.input) if " " in row.input else row.input for row in rows]
     width = max(map(len, names))
     for name, row in zip(names, rows, strict=True):
-        if row.label is None or row.probabilities is None:
-            text = f"not read: {row.error}"
-        else:
-            text = f"{row.label}  {row.probabilities[row.label]:.3f}"
+        text = f"not read: {row.error}" if row.error else shown_answer(row.answer)
         console.print(f"{name:<{width}}  {text}", markup=False)
     failed = sum(row.error is not None for row in rows)
     if failed:

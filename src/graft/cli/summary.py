@@ -16,16 +16,28 @@ METRIC_NAMES = {
     "macro_f1": "macro F1",
     "log_loss": "log loss",
     "ece": "calibration error",
+    "mean_average_precision": "mean AP",
+    "micro_f1": "micro F1",
+    "subset_accuracy": "subset accuracy",
+    "hamming_loss": "hamming loss",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "r2": "R2",
+    "spearman": "Spearman",
 }
 # What fits beside each other in a terminal of 80 columns; the report has all of them.
-HEADLINE = ("accuracy", "balanced_accuracy", "log_loss")
+HEADLINES = (
+    ("accuracy", "balanced_accuracy", "log_loss"),
+    ("mean_average_precision", "micro_f1", "subset_accuracy"),
+    ("mae", "rmse", "r2"),
+)
 
 
 def print_summary(console: Console, result: Json, folder: Path | None) -> None:
     """What was found, done and measured, what it is worth, and what to do next."""
     counts = result["counts"]
     found = f"{counts['train']} train, {counts['validation']} validation, {counts['test']} test"
-    console.print(f"[bold]Data[/]    {found}; {len(result['labels'])} classes")
+    console.print(f"[bold]Data[/]    {found}; {escape(what_is_learnt(result))}")
     if counts["set_aside"]:
         console.print(f"        {counts['set_aside']} inputs set aside (listed in result.json)")
     blocks = result["plan"]["blocks"]
@@ -35,8 +47,14 @@ def print_summary(console: Console, result: Json, folder: Path | None) -> None:
         f"head {result['head']}; {frozen} of {len(blocks)} blocks frozen, "
         f"{result['audit']['drift_bytes']} bytes drifted"
     )
-    console.print(metric_table(result))
-    console.print(escape(result["transfer"]["message"]))
+    for name, part in by_task(result):
+        if name:
+            console.print(f"[bold]{escape(name)}[/]")
+        console.print(metric_table(part))
+        if part["transfer"]:
+            console.print(escape(part["transfer"]["message"]))
+    if "multi_task" in result:
+        console.print(escape(result["multi_task"]["message"]))
     for other in result.get("compare", []):
         console.print(escape(other["message"]))
     print_search(console, result.get("search"))
@@ -84,12 +102,81 @@ def metric_table(result: Json) -> Table:
         **{name.replace("_", " "): figures for name, figures in result["baseline"].items()},
     }
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("test", style="bold")
-    for key in HEADLINE:
+    table.add_column("test", style="bold", no_wrap=True)
+    headline = next((keys for keys in HEADLINES if keys[0] in rows["this model"]), HEADLINES[0])
+    for key in headline:
         table.add_column(METRIC_NAMES[key], justify="right", no_wrap=True)
     for name, metrics in rows.items():
-        table.add_row(name, *(figure(metrics.get(key)) for key in HEADLINE))
+        table.add_row(name, *(figure(metrics.get(key)) for key in headline))
     return table
+
+
+def what_is_learnt(result: Json) -> str:
+    """The labels, in a few words.
+
+    >>> what_is_learnt({"task": "multi-label", "labels": ["a", "b"]})
+    '2 labels, any number a row'
+    """
+    count = len(result["labels"])
+    if result["task"] == "multi-task":
+        kinds = [f"{name} ({task['kind']})" for name, task in result["tasks"].items()]
+        return f"{len(kinds)} tasks: {', '.join(kinds)}"
+    if result["task"] == "regression":
+        return f"a quantity, {result['labels'][0]}"
+    return (
+        f"{count} classes"
+        if result["task"] == "classification"
+        else (f"{count} labels, any number a row")
+    )
+
+
+def by_task(result: Json) -> list[tuple[str, Json]]:
+    """The figures of each task under its name; of one task alone under ''."""
+    kept = ("metrics", "baseline", "transfer")
+    if result["task"] != "multi-task":
+        return [("", {key: result[key] for key in kept})]
+    return [
+        (
+            name,
+            {
+                "metrics": {
+                    part: found[name] for part, found in result["metrics"].items() if found
+                },
+                "baseline": {known: found[name] for known, found in result["baseline"].items()},
+                "transfer": result["transfer"]["tasks"].get(name),
+            },
+        )
+        for name in result["tasks"]
+    ]
+
+
+def metric_lines(metrics: Json) -> list[str]:
+    """A line a figure, under the name of each task where there are several."""
+    lines = []
+    for key, value in metrics.items():
+        if "value" in value:
+            lines.append(f"{METRIC_NAMES.get(key, key):<22} {figure(value)}")
+        else:
+            lines += [escape(key), *(f"  {line}" for line in metric_lines(value))]
+    return lines
+
+
+def shown_answer(answer: Json) -> str:
+    """What a model says of one row, on one line.
+
+    >>> shown_answer({"labels": ["a"], "probabilities": {"a": 0.75, "b": 0.5}})
+    'a 0.750'
+    >>> shown_answer({"tasks": {"age": {"value": 2.0}}})
+    'age: 2'
+    """
+    if "tasks" in answer:
+        return "; ".join(f"{name}: {shown_answer(part)}" for name, part in answer["tasks"].items())
+    if "value" in answer:
+        return f"{answer['value']:.6g}"
+    if "labels" in answer:
+        given = [f"{name} {answer['probabilities'][name]:.3f}" for name in answer["labels"]]
+        return ", ".join(given) or "(none)"
+    return f"{answer['label']}  {answer['probabilities'][answer['label']]:.3f}"
 
 
 def figure(value: Json | None) -> str:
@@ -100,4 +187,14 @@ def figure(value: Json | None) -> str:
     """
     if value is None:
         return "-"
-    return f"{value['value']:.3f} \\[{value['low']:.3f}, {value['high']:.3f}]"
+    shown, low, high = (_number(value[name]) for name in ("value", "low", "high"))
+    return f"{shown} \\[{low}, {high}]"
+
+
+def _number(value: float) -> str:
+    """Three decimals, or four digits of what is large.
+
+    >>> _number(0.5), _number(5208.04)
+    ('0.500', '5208')
+    """
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"

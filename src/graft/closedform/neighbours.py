@@ -50,6 +50,45 @@ def knn_probabilities(
     return _vote(train_features, train_targets, features, classes, k, temperature, False)
 
 
+def knn_means(
+    train_features: FloatArray,
+    values: FloatArray,
+    features: FloatArray,
+    *,
+    k: int = NEIGHBOURS,
+    temperature: float = TEMPERATURE,
+) -> Float64Array:
+    """Mean values of the k most similar training rows, weighted as in `knn_probabilities`.
+
+    Args:
+        train_features: (N, D).
+        values: (N, K) numbers of the training rows.
+        features: (M, D) rows to answer.
+        k: Neighbours, at most N are used.
+        temperature: Positive.
+
+    Returns:
+        (M, K).
+
+    Raises:
+        ValueError: k or temperature is not positive.
+
+    >>> train = np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> knn_means(train, np.array([[5.0], [7.0]]), np.array([[2.0, 0.1]]), k=1).tolist()
+    [[5.0]]
+    """
+    if k < 1 or not temperature > 0:
+        raise ValueError(f"k and temperature must be positive, found {k} and {temperature}")
+    train, rows = unit_rows(train_features), unit_rows(features)
+    found = np.empty((len(rows), values.shape[1]))
+    step = max(1, SIMILARITIES_PER_BLOCK // len(train))
+    for at in range(0, len(rows), step):
+        block = slice(at, at + step)
+        near, weight = _nearest(rows[block] @ train.T, min(k, len(train)), temperature)
+        found[block] = np.einsum("nk,nkv->nv", weight, values[near]) / weight.sum(1, keepdims=True)
+    return found
+
+
 def knn_leave_one_out(
     features: FloatArray,
     targets: IntArray,
@@ -105,12 +144,18 @@ def _votes(
     similarity: FloatArray, targets: IntArray, classes: int, k: int, temperature: float
 ) -> Float64Array:
     """Normalised votes (B, C) from similarities (B, N)."""
-    neighbours = np.argpartition(similarity, similarity.shape[1] - k, axis=1)[:, -k:]
-    nearness = np.take_along_axis(similarity, neighbours, axis=1).astype(np.float64)
-    weight = np.exp((nearness - nearness.max(axis=1, keepdims=True)) / temperature)
+    neighbours, weight = _nearest(similarity, k, temperature)
     cells = np.arange(len(similarity))[:, None] * classes + targets[neighbours]
     votes = np.bincount(cells.ravel(), weight.ravel(), minlength=len(similarity) * classes)
     return np.asarray(votes.reshape(-1, classes) / weight.sum(axis=1, keepdims=True))
+
+
+def _nearest(similarity: FloatArray, k: int, temperature: float) -> tuple[IntArray, Float64Array]:
+    """The k nearest columns (B, k) of each row, and their weights (B, k)."""
+    neighbours = np.argpartition(similarity, similarity.shape[1] - k, axis=1)[:, -k:]
+    nearness = np.take_along_axis(similarity, neighbours, axis=1).astype(np.float64)
+    weight = np.exp((nearness - nearness.max(axis=1, keepdims=True)) / temperature)
+    return neighbours.astype(np.int64), np.asarray(weight)
 
 
 def unit_rows(features: FloatArray) -> FloatArray:

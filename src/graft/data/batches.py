@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graft.types import Batch, IntArray
+from graft.types import Batch, IntArray, Targets
 
 RowReader = Callable[[IntArray], Tensor]
 Transform = Callable[[Tensor, torch.Generator], Tensor]
@@ -26,7 +26,7 @@ class Batches:
 
     Args:
         inputs: Row numbers (B,) to inputs (B, ...): pixels or cached activations.
-        targets: (N,) class numbers of the rows 0 to N - 1.
+        targets: (N, ...) targets of the rows 0 to N - 1.
         batch_size: Rows per batch. The last one is smaller; in shuffled epochs a single row
             left over joins the batch before it, since BatchNorm cannot train on one row.
         shuffle: Whether each epoch has an order of its own.
@@ -40,7 +40,7 @@ class Batches:
     def __init__(
         self,
         inputs: RowReader,
-        targets: IntArray,
+        targets: Targets,
         batch_size: int,
         *,
         shuffle: bool,

@@ -14,7 +14,6 @@ from graft.data.labels import index_of
 from graft.data.parts import TEST, UNDECLARED
 from graft.data.pictures import Picture
 from graft.data.targets import (
-    Targets,
     encode,
     is_plain,
     known_labels,
@@ -25,7 +24,7 @@ from graft.data.targets import (
 )
 from graft.data.texts import Text
 from graft.errors import DataError
-from graft.types import IntArray, Task, output_names
+from graft.types import IntArray, Targets, Task, output_names
 
 IMAGE, TEXT = "image", "text"
 

@@ -185,14 +185,19 @@ def _read_classes(values: Sequence[object], column: str) -> list[Label | None]:
 
 def _read_sets(values: Sequence[object], column: str) -> list[Label | None]:
     lists = [None if is_missing(value) else _as_list(value) for value in values]
-    if any(found is not None for found in lists):
+    if any(lists):
         return [
             None if is_missing(value) else frozenset(_listed(value, found, column))
             for value, found in zip(values, lists, strict=True)
         ]
-    texts = label_texts(values, column)
+    empty = [found == [] for found in lists]  # [] says "none" among texts too
+    plain = [None if none else value for none, value in zip(empty, values, strict=True)]
+    texts = label_texts(plain, column)
     separator = _separator([text for text in texts if text], NAMED_SEPARATORS)
-    return [None if text is None else _parts(text, separator) for text in texts]
+    return [
+        frozenset() if none else None if text is None else _parts(text, separator)
+        for none, text in zip(empty, texts, strict=True)
+    ]
 
 
 def _listed(value: object, found: list[object] | None, column: str) -> list[str]:

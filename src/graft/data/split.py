@@ -62,6 +62,7 @@ def split(examples: Examples, *, validation: float = 0.2, test: float = 0.2, see
     validated = np.flatnonzero(declared == VALIDATION)
     train = np.flatnonzero((declared != TEST) & (declared != VALIDATION))
     _check_train(examples, train)
+    _check_tasks(examples, train)
     if not len(tested) or not len(validated):
         keys: list[Sequence[Hashable | None]] = [examples.digests()]
         if examples.groups is not None:
@@ -146,6 +147,19 @@ def _check_train(examples: Examples, train: IntArray) -> None:
             allowed="at least one training example of every class",
             next="add training pictures of these classes, or remove them from the other parts",
         )
+
+
+def _check_tasks(examples: Examples, train: IntArray) -> None:
+    """Refuse a label column that no training row has a label in."""
+    columns = unpack(examples.tasks, examples.targets[train])
+    for task, column in zip(examples.tasks, columns, strict=True):
+        if not is_labelled(task, column).any():
+            raise DataError(
+                f"None of the {len(train)} training rows of {examples.source} has a label in "
+                f"column '{task.name}'",
+                allowed="at least one labelled training row for every column",
+                next="label some training rows, or leave the column out of --labels",
+            )
 
 
 def _check_test(examples: Examples, tested: IntArray) -> None:

@@ -8,7 +8,6 @@ index, one per label (0 or 1), or one with the number.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,19 +15,17 @@ import numpy.typing as npt
 from graft.data.kinds import Label
 from graft.data.labels import index_of
 from graft.errors import DataError
-from graft.types import FloatArray, IntArray, Task, slices
+from graft.types import FloatArray, IntArray, Targets, Task, slices
 
 NO_LABEL = -1
 QUANTILES = 10
 """Parts of equal size into which a quantity is cut, so that every side of a split has all of it."""
 ROWS_A_QUANTILE = 10
 
-Targets = npt.NDArray[Any]
-
 
 def is_plain(tasks: Sequence[Task]) -> bool:
-    """Whether the targets are class indices (N,)."""
-    return len(tasks) == 1 and tasks[0].kind == "classification"
+    """Whether the targets are class indices (N,); so they are where no task is named."""
+    return not tasks or (len(tasks) == 1 and tasks[0].kind == "classification")
 
 
 def known_labels(task: Task, cells: Sequence[Label | None]) -> tuple[str, ...]:

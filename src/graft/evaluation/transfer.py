@@ -7,12 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from graft.closedform.linear import Float64Array
 from graft.evaluation.intervals import paired_difference
 from graft.evaluation.metrics import accuracy
+from graft.evaluation.resampling import Measure, difference_of, resamples_for
 from graft.types import FloatArray, IntArray, Interval, Json
 
 AGAINST = "raw_pixels"
 SIGNIFICANCE = 0.05
+VERDICTS = {
+    True: "Transfer helps",
+    False: "Transfer hurts",
+    None: "No difference could be shown",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +88,75 @@ def sign_test(
 
     Over rows this is McNemar's exact test; over groups each group has one vote.
     """
-    better = (model.argmax(axis=1) == targets).astype(np.int64)
+    better = (model.argmax(axis=1) == targets).astype(np.float64)
     better -= baseline.argmax(axis=1) == targets
+    return sign_test_of(better, groups)
+
+
+def sign_test_of(better: Float64Array, groups: IntArray | None) -> float:
+    """Two-sided p-value of an exact sign test; ties are left out.
+
+    Args:
+        better: (N,) by how much each row is better; only the sign counts.
+        groups: (N,) group numbers: each group has one vote, its rows' sum of signs.
+    """
+    votes = np.sign(better)
     if groups is not None:
         _, unit = np.unique(groups, return_inverse=True)
-        better = np.sign(np.bincount(unit, better)).astype(np.int64)
-    wins, losses = int((better > 0).sum()), int((better < 0).sum())
+        votes = np.sign(np.bincount(unit, votes))
+    wins, losses = int((votes > 0).sum()), int((votes < 0).sum())
     if wins + losses == 0:
         return 1.0
     return min(1.0, 2 * float(special.bdtr(min(wins, losses), wins + losses, 0.5)))
+
+
+def compared(
+    metric: str,
+    model: Measure,
+    baseline: Measure,
+    loss: Float64Array,
+    baseline_loss: Float64Array,
+    groups: IntArray | None = None,
+    against: str = AGAINST,
+) -> Json:
+    """The verdict of `transfer_verdict` for any metric that is better the higher it is.
+
+    Args:
+        metric: A name among the figures.
+        model: Weights (R, N) of the rows to the model's figures.
+        baseline: The same for the baseline.
+        loss: (N,) how wrong the model is on each row, for the sign test.
+        baseline_loss: (N,) the same for the baseline.
+        groups: (N,) group numbers; groups then count as the units, not rows.
+        against: The baseline's name.
+
+    Returns:
+        `helps`, `against`, `metric`, `difference` (null where it is undefined) and `message`.
+    """
+    rows = len(loss)
+    difference = difference_of(
+        model, baseline, metric, rows, groups, resamples=resamples_for(rows, 4), seed=0
+    )
+    told = {"against": against, "metric": metric}
+    if difference is None:
+        message = f"{_words(metric)} is undefined on these {rows} test examples."
+        return {"helps": None, **told, "difference": None, "message": message}
+    shown = (difference.low > 0 or difference.high < 0) and (
+        sign_test_of(baseline_loss - loss, groups) < SIGNIFICANCE
+    )
+    helps = difference.value > 0 if shown else None
+    one = np.ones((1, rows))
+    scores = [float(measure(one)[metric][0]) for measure in (model, baseline)]
+    message = (
+        f"{VERDICTS[helps]}: {_words(metric)} {scores[0]:.3f} against {scores[1]:.3f} for "
+        f"{_words(against)} on {rows} test examples, a difference of {difference.value:+.3f} "
+        f"(95 % interval {difference.low:+.3f} to {difference.high:+.3f})."
+    )
+    return {"helps": helps, **told, "difference": difference.to_dict(), "message": message}
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def sentence(
@@ -100,14 +167,9 @@ def sentence(
     rows: int,
 ) -> str:
     """The verdict in words, with every figure it rests on."""
-    verdicts = {
-        True: "Transfer helps",
-        False: "Transfer hurts",
-        None: "No difference could be shown",
-    }
     name = against.replace("_", " ")
     return (
-        f"{verdicts[helps]}: accuracy {scores[0]:.1%} against {scores[1]:.1%} for {name} on"
+        f"{VERDICTS[helps]}: accuracy {scores[0]:.1%} against {scores[1]:.1%} for {name} on"
         f" {rows} test examples, a difference of {100 * difference.value:+.1f} points"
         f" (95 % interval {100 * difference.low:+.1f} to {100 * difference.high:+.1f})."
     )

@@ -9,7 +9,25 @@ import numpy as np
 from graft.types import FloatArray, IntArray
 
 MOST_TERMS = 50_000
+FEW_TERMS = 2000  # where they must be a dense matrix
 PENALTY = 10.0  # scikit-learn's C; unit-length rows need a weaker penalty than its default 1
+
+
+def word_weights(train_texts: Sequence[str], texts: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+    """TF-IDF weights of the most frequent words, for both lists of texts; all 0 without any word.
+
+    Args:
+        train_texts: The N texts that the words come from.
+        texts: M others.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    words = TfidfVectorizer(sublinear_tf=True, max_features=FEW_TERMS, token_pattern=r"(?u)\b\w+\b")
+    try:
+        known = words.fit_transform(train_texts).toarray()
+    except ValueError:  # no word in any text
+        return np.zeros((len(train_texts), 1)), np.zeros((len(texts), 1))
+    return known, words.transform(texts).toarray()
 
 
 def tf_idf(

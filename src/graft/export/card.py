@@ -21,7 +21,7 @@ def model_card(manifest: Manifest, folder: Path, layout: Layout) -> str:
     code = layout.snippet(manifest, beside)
     metrics = manifest.extras.get("metrics")
     sections = [
-        f"# {manifest.backbone['name']}, {len(manifest.labels)} classes",
+        f"# {manifest.backbone['name']}, {_outputs(manifest)}",
         f"Fine-tuned for {manifest.task} from `{manifest.backbone['architecture']}` "
         f"(weights: {manifest.backbone['source']}); head: `{manifest.head['spec']}`.",
         "## Labels\n\n" + "\n".join(f"{i}. `{name}`" for i, name in enumerate(manifest.labels)),
@@ -32,11 +32,27 @@ def model_card(manifest: Manifest, folder: Path, layout: Layout) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+def _outputs(manifest: Manifest) -> str:
+    if not manifest.tasks:
+        return f"{len(manifest.labels)} classes"
+    count = len(manifest.labels)
+    return f"{count} output{'s' if count > 1 else ''} for {manifest.task}"
+
+
 def _figures(metrics: Json) -> str:
     rows = [
         f"| {part} | {name} | {figure['value']:.4g} | {figure['low']:.4g} to {figure['high']:.4g} |"
         for part, figures in metrics.items()
-        for name, figure in figures.items()
+        for name, figure in _flat(figures)
     ]
     head = "## Figures\n\n| part | metric | value | 95 % interval |\n| --- | --- | --- | --- |\n"
     return head + "\n".join(rows)
+
+
+def _flat(figures: Json) -> list[tuple[str, Json]]:
+    """Figures by name; those of several tasks as `column: name`."""
+    return [
+        (f"{name}: {key}", inner) if "value" not in figure else (name, figure)
+        for name, figure in figures.items()
+        for key, inner in (figure.items() if "value" not in figure else [("", figure)])
+    ]

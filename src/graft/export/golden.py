@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 from graft.backbones.calls import evaluation
 from graft.data.images import normalise, prepare
 from graft.network import Network
-from graft.types import ByteArray, PreprocessSpec
+from graft.types import ByteArray, PreprocessSpec, Task, slices
 
 # Height and width: wide, tall, square, smaller and larger than usual inputs.
 SIZES = (
@@ -21,13 +22,17 @@ SIZES = (
 )
 
 
+SMALLEST = 1e-12  # a quantity below this everywhere counts as 0
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """How far re-computed logits lie from the golden ones.
 
     Attributes:
         difference: The largest absolute difference; infinite where a logit is not a number.
-        tolerance: What is allowed: 1e-3 of the largest golden logit, at least 1e-3.
+        tolerance: What is allowed: 1e-3 of the largest golden logit, at least 1e-3; for a quantity,
+            whose units may be small, 1e-3 of the largest alone.
     """
 
     difference: float
@@ -78,12 +83,29 @@ def golden_logits(network: Network, inputs: Tensor) -> Tensor:
     return logits.float().cpu()
 
 
-def compare(found: Tensor, golden: Tensor) -> Score:
+def compare(found: Tensor, golden: Tensor, tasks: Sequence[Task] = ()) -> Score:
     """Compare logits (16, C) with the golden ones.
+
+    With several tasks each has a tolerance of its own, and the score is that of the worst.
+
+    Args:
+        found: What a model answers now.
+        golden: What it answered when it was saved.
+        tasks: Whose outputs they are; one task of classes where none are named.
 
     >>> compare(torch.tensor([[10.0, 2.0]]), torch.tensor([[10.0, 2.005]])).agrees
     True
     """
-    tolerance = 1e-3 * max(1.0, float(golden.abs().max()))
+    places = slices(task.outputs for task in tasks) or [slice(None)]
+    quantities = [task.kind == "regression" for task in tasks] or [False]
+    scores = [
+        _score(found[:, place], golden[:, place], SMALLEST if quantity else 1.0)
+        for place, quantity in zip(places, quantities, strict=True)
+    ]
+    return max(scores, key=lambda score: score.difference / score.tolerance)
+
+
+def _score(found: Tensor, golden: Tensor, least: float) -> Score:
+    tolerance = 1e-3 * max(least, float(golden.abs().max()))
     difference = float((found - golden).abs().max())
     return Score(difference if difference == difference else float("inf"), tolerance)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graft.errors import ModelError
-from graft.types import Json, Spec, spec_from_dict
+from graft.types import Json, Spec, Task, slices, spec_from_dict
 
 FILE = "graft.json"
 TIMM, TRANSFORMERS, SEPARATE = "timm", "transformers", "backbone+head"
@@ -27,6 +27,7 @@ class Manifest:
         preprocess: How a picture or a text becomes an input.
         backbone: Its `name` and `architecture`, and the `source` of its pretrained weights.
         extras: What the caller wants to find again; not sealed.
+        tasks: What the outputs mean, in their order; empty for one task of classes.
     """
 
     format: str
@@ -36,6 +37,7 @@ class Manifest:
     preprocess: Spec
     backbone: Json
     extras: Json = field(default_factory=dict)
+    tasks: tuple[Task, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -54,7 +56,16 @@ class Manifest:
             "preprocess": self.preprocess.to_dict(),
             "backbone": self.backbone,
             "extras": self.extras,
+            **({"tasks": self._tasks()} if self.tasks else {}),
         }
+
+    def _tasks(self) -> list[Json]:
+        """Each task with the outputs that belong to it, as first and last plus one."""
+        places = slices(task.outputs for task in self.tasks)
+        return [
+            {"name": task.name, **task.to_dict(), "outputs": [place.start, place.stop]}
+            for task, place in zip(self.tasks, places, strict=True)
+        ]
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -73,6 +84,7 @@ def read_manifest(folder: Path) -> Manifest:
             preprocess=spec_from_dict(fields["preprocess"]),
             backbone=fields["backbone"],
             extras=fields["extras"],
+            tasks=tuple(Task.from_dict(task) for task in fields.get("tasks", ())),
         )
     except (KeyError, TypeError) as error:
         raise ModelError(

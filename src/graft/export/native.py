@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from graft.backbones.backbone import Backbone
+from graft.data.targets import is_plain
 from graft.errors import BackboneError, GraftError, ModelError
 from graft.export import golden, manifest
 from graft.export.card import model_card
@@ -24,7 +25,7 @@ from graft.export.timm_layout import TimmLayout
 from graft.heads.build import build_head
 from graft.heads.head import Head
 from graft.network import Network
-from graft.types import Json, Spec
+from graft.types import Json, Spec, Task
 
 GOLDEN, CARD = "golden.safetensors", "README.md"
 
@@ -58,6 +59,7 @@ class LoadedModel:
         extras: What the caller of `save_model` added.
         format: `timm`, `transformers` or `backbone+head`.
         score: How far the golden logits lay apart.
+        tasks: What the outputs mean, in their order.
     """
 
     network: Network
@@ -67,10 +69,16 @@ class LoadedModel:
     extras: Json
     format: str
     score: golden.Score
+    tasks: tuple[Task, ...]
 
 
 def save_model(
-    folder: Path, network: Network, labels: Sequence[str], task: str, extra: Json
+    folder: Path,
+    network: Network,
+    labels: Sequence[str],
+    task: str,
+    extra: Json,
+    tasks: Sequence[Task] = (),
 ) -> SavedModel:
     """Write a network, its labels and preprocessing, and golden inputs with their logits.
 
@@ -86,6 +94,7 @@ def save_model(
         task: Such as `classification`.
         extra: Anything JSON can hold, found again as `LoadedModel.extras`; `metrics` is shown in
             the model card.
+        tasks: What the outputs mean; may be left out for one task of classes.
 
     Raises:
         OutputError: The folder holds something else or cannot be written.
@@ -99,7 +108,9 @@ def save_model(
     inputs = layout.inputs(stored, backbone)
     logits = golden.golden_logits(network, inputs)
     native = layout.build_native(network, labels, inputs, logits)
-    description = _describe(network, labels, task, extra, layout.native if native else SEPARATE)
+    kinds = () if is_plain(tasks) else tuple(tasks)
+    form = layout.native if native else SEPARATE
+    description = _describe(network, labels, task, extra, form, kinds)
     with appearing(folder, manifest.FILE) as temporary:
         layout.write(temporary, network, native, description)
         manifest.write_json(temporary / manifest.FILE, description.to_dict())
@@ -126,7 +137,7 @@ def load_model(folder: Path) -> LoadedModel:
     backbone.name = description.backbone["name"]
     backbone.origin = description.backbone["source"]
     network = Network(backbone, _read_head(folder, backbone, layout, description)).eval()
-    score = _rescore(folder, network, layout)
+    score = _rescore(folder, network, layout, description.tasks)
     return LoadedModel(
         network,
         description.labels,
@@ -135,6 +146,7 @@ def load_model(folder: Path) -> LoadedModel:
         description.extras,
         description.format,
         score,
+        description.tasks or (Task(labels=description.labels),),
     )
 
 
@@ -142,7 +154,12 @@ def load_model(folder: Path) -> LoadedModel:
 
 
 def _describe(
-    network: Network, labels: Sequence[str], task: str, extra: Json, form: str
+    network: Network,
+    labels: Sequence[str],
+    task: str,
+    extra: Json,
+    form: str,
+    tasks: tuple[Task, ...],
 ) -> Manifest:
     backbone, head = network.backbone, network.head
     return Manifest(
@@ -157,6 +174,7 @@ def _describe(
             "source": backbone.origin,
         },
         extras=extra,
+        tasks=tasks,
     )
 
 
@@ -232,7 +250,7 @@ def _read_head(folder: Path, backbone: Backbone, layout: Layout, description: Ma
     return head
 
 
-def _rescore(folder: Path, network: Network, layout: Layout) -> golden.Score:
+def _rescore(folder: Path, network: Network, layout: Layout, tasks: Sequence[Task]) -> golden.Score:
     try:
         tensors = load_file(folder / GOLDEN)
         expected = tensors.pop("logits")
@@ -245,7 +263,7 @@ def _rescore(folder: Path, network: Network, layout: Layout) -> golden.Score:
             f"The model in {folder} gives {tuple(found.shape)} logits, saved were "
             f"{tuple(expected.shape)}"
         )
-    score = golden.compare(found, expected)
+    score = golden.compare(found, expected, tasks)
     if not score.agrees:
         raise ModelError(
             f"The model in {folder} does not answer as when it was saved: logits moved by "

@@ -17,6 +17,7 @@ from graft.backbones.load_text import load_text
 from graft.backbones.text import TextBackbone
 from graft.errors import ModelError
 from graft.export import golden
+from graft.export.answers import with_answers
 from graft.export.golden_texts import as_tensors, from_tensors, golden_texts
 from graft.export.layout import CONFIG, HEAD, HERE, LOADER, head_layers, write_head
 from graft.export.manifest import FILE, TRANSFORMERS, Manifest
@@ -126,7 +127,8 @@ class TextLayout:
     def snippet(self, description: Manifest, folder: Path) -> str:
         """Python that opens the model without graft and names a text's label."""
         text = _OPEN_NATIVE if description.format == TRANSFORMERS else _OPEN_SEPARATE
-        return text.format(folder=folder, longest=_spec(description).max_length)
+        code = text.format(folder=folder, longest=_spec(description).max_length)
+        return with_answers(code, description)
 
     def card_input(self, description: Manifest) -> str:
         """Longest input, pooling, and what becomes of longer texts."""

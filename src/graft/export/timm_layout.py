@@ -15,6 +15,7 @@ from graft.backbones.calls import evaluation
 from graft.backbones.load import load_backbone
 from graft.errors import ModelError
 from graft.export import golden
+from graft.export.answers import with_answers
 from graft.export.layout import (
     CONFIG,
     HEAD,
@@ -112,7 +113,8 @@ class TimmLayout:
     def snippet(self, description: Manifest, folder: Path) -> str:
         """Python that opens the model without graft and names a picture's label."""
         text = _OPEN_TIMM if description.format == TIMM else _OPEN_SEPARATE
-        return text.format(folder=folder, mode="L" if _spec(description).channels == 1 else "RGB")
+        mode = "L" if _spec(description).channels == 1 else "RGB"
+        return with_answers(text.format(folder=folder, mode=mode), description)
 
     def card_input(self, description: Manifest) -> str:
         """Size, channels and normalisation."""

@@ -13,17 +13,53 @@ from torch import Tensor, nn
 class Head(nn.Module, ABC):
     """New layers for the task: features (B, D) to logits (B, C).
 
+    The outputs come in the units of the targets: what the last layer gives is multiplied by `unit`
+    and `offset` is added, 1 and 0 unless `set_units` says otherwise. A saved model holds both
+    folded into its last layer.
+
     Attributes:
         spec: The text that builds the same head again, such as `linear` or `mlp:1024`.
         features: D, the width of the backbone's pooled features.
         classes: C, the number of logits.
     """
 
+    offset: Tensor
+    unit: Tensor
+
     def __init__(self, spec: str, features: int, classes: int) -> None:
         super().__init__()
         self.spec = spec
         self.features = features
         self.classes = classes
+        self.register_buffer("offset", torch.zeros(classes))
+        self.register_buffer("unit", torch.ones(classes))
+
+    def set_units(self, offset: Tensor, unit: Tensor) -> None:
+        """Set the units of the outputs; the weights stay as they are.
+
+        A quantity is learnt on a scale on which it has mean 0 and standard deviation 1, so that
+        one learning rate suits metres and millimetres.
+
+        Args:
+            offset: (C,) added to the outputs of the last layer.
+            unit: (C,) what they are multiplied by, positive.
+        """
+        self.offset.copy_(torch.as_tensor(offset))
+        self.unit.copy_(torch.as_tensor(unit))
+
+    def in_units(self, outputs: Tensor) -> Tensor:
+        """Outputs of the last layer (B, C) in the units of the targets."""
+        return outputs * self.unit + self.offset
+
+    def _with_units(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """The last layer's weight (C, D) and bias (C,) with the units folded in, in float64."""
+        unit = self.unit.double()
+        return weight.double() * unit[:, None], bias.double() * unit + self.offset.double()
+
+    def _without_units(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """The inverse of `_with_units`."""
+        unit, offset = self.unit.double().to(weight.device), self.offset.double().to(weight.device)
+        return weight.double() / unit[:, None], (bias.double() - offset) / unit
 
     @abstractmethod
     def forward(self, features: Tensor) -> Tensor:

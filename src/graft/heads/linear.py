@@ -39,7 +39,8 @@ class LinearHead(Head):
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, D) to logits (B, C)."""
         standardised = (features - self.mean) / self.scale
-        return functional.linear(self.dropout(standardised), self.weight, self.bias)
+        outputs = functional.linear(self.dropout(standardised), self.weight, self.bias)
+        return self.in_units(outputs)
 
     def standardise(self, mean: Tensor, scale: Tensor) -> None:
         """Set the constants that are subtracted and divided by; the weights stay as they are.
@@ -59,7 +60,7 @@ class LinearHead(Head):
             weight: (C, D).
             bias: (C,).
         """
-        wide, offset = torch.as_tensor(weight).double(), torch.as_tensor(bias).double()
+        wide, offset = self._without_units(torch.as_tensor(weight), torch.as_tensor(bias))
         mean, scale = self.mean.double().to(wide.device), self.scale.double().to(wide.device)
         with torch.no_grad():
             self.weight.copy_(wide * scale)
@@ -76,6 +77,7 @@ class LinearHead(Head):
         """
         weight = self.weight.detach().double() / self.scale.double()
         bias = self.bias.detach().double() - weight @ self.mean.double()
+        weight, bias = self._with_units(weight, bias)
         return weight.to(self.weight.dtype), bias.to(self.bias.dtype)
 
     def layers(self) -> list[tuple[Tensor, Tensor]]:

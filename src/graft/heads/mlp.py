@@ -46,16 +46,18 @@ class MLPHead(Head):
         *hidden, last = self.linears
         for linear in hidden:
             features = self.dropout(torch.relu(linear(features)))
-        logits: Tensor = last(features)
-        return logits
+        return self.in_units(last(features))
 
     def layers(self) -> list[tuple[Tensor, Tensor]]:
-        """Weight and bias of every linear layer, the first one first."""
-        return [(linear.weight.detach(), linear.bias.detach()) for linear in self._linears()]
+        """Weight and bias of every linear layer, the first one first; units are folded in."""
+        found = [(linear.weight.detach(), linear.bias.detach()) for linear in self._linears()]
+        weight, bias = self._with_units(*found[-1])
+        return [*found[:-1], (weight.to(found[-1][0].dtype), bias.to(found[-1][1].dtype))]
 
     def _set(self, layers: Sequence[tuple[Tensor, Tensor]]) -> None:
+        inner = [*layers[:-1], self._without_units(*layers[-1])]
         with torch.no_grad():
-            for linear, (weight, bias) in zip(self._linears(), layers, strict=True):
+            for linear, (weight, bias) in zip(self._linears(), inner, strict=True):
                 linear.weight.copy_(weight)
                 linear.bias.copy_(bias)
 

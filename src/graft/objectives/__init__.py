@@ -1,6 +1,27 @@
 """What is minimised. An objective turns (model, batch) into named losses."""
 
+from graft.objectives.balance import BALANCES, build_several
 from graft.objectives.base import Objective
+from graft.objectives.build import LossSettings, build_objective, output_units
 from graft.objectives.classification import CLASS_WEIGHTS, Classification, class_weights
+from graft.objectives.multi_label import MultiLabel, positive_weights
+from graft.objectives.regression import REGRESSION_LOSSES, Regression, scale_of
+from graft.objectives.several import Several
 
-__all__ = ["CLASS_WEIGHTS", "Classification", "Objective", "class_weights"]
+__all__ = [
+    "BALANCES",
+    "CLASS_WEIGHTS",
+    "REGRESSION_LOSSES",
+    "Classification",
+    "LossSettings",
+    "MultiLabel",
+    "Objective",
+    "Regression",
+    "Several",
+    "build_objective",
+    "build_several",
+    "class_weights",
+    "output_units",
+    "positive_weights",
+    "scale_of",
+]

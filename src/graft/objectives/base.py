@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from graft.closedform import LinearSolution
-from graft.types import Batch, FloatArray, IntArray
+from graft.types import Batch, FloatArray, Targets
 
 
 class Objective(nn.Module, ABC):
@@ -30,7 +30,7 @@ class Objective(nn.Module, ABC):
     def solve(
         self,
         features: FloatArray,
-        targets: IntArray,
-        validation: tuple[FloatArray, IntArray] | None,
+        targets: Targets,
+        validation: tuple[FloatArray, Targets] | None,
     ) -> LinearSolution | None:
         """The exact minimum over linear heads on features (N, D), or None where there is none."""

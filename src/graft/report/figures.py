@@ -276,10 +276,35 @@ def _confidences(axes: Axes, bins: Sequence[Json]) -> None:
     axes.plot(across, up, "o-", color=ACCENT, markersize=4, label="this model")
 
 
+def scatter(data: Json, alt: str) -> str:
+    """Answers against the truth, with the diagonal.
+
+    Args:
+        data: `points`, pairs of truth and answer.
+        alt: The chart in words.
+    """
+    points = data["points"]
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        ends = [value for pair in points for value in pair]
+        span = [min(ends), max(ends)]
+        axes.plot(span, span, color=MUTED, linewidth=1, dashes=(3, 2), label="ideal")
+        across, up = [pair[0] for pair in points], [pair[1] for pair in points]
+        axes.plot(across, up, "o", color=ACCENT, markersize=3, alpha=0.5, label="test rows")
+        axes.set_xlabel("truth")
+        axes.set_ylabel("answer")
+        axes.legend(loc="upper left")
+        axes.grid(visible=True, color=GRID)
+
+    return draw((WIDTH, 3.6), Margins(left=0.7, bottom=0.45), paint, alt)
+
+
 CHARTS: dict[str, Callable[[Json, str], str]] = {
     "curve": curve,
     "depth": depth,
     "forest": forest,
     "confusion": confusion,
     "reliability": reliability,
+    "scatter": scatter,
 }

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from graft.report.reading import items, number, part, word
-from graft.report.words import baseline, counted, duration, noun, points, test_figure, with_interval
+from graft.report.words import (
+    baseline,
+    counted,
+    duration,
+    metric,
+    noun,
+    points,
+    test_figure,
+    with_interval,
+)
 from graft.types import Json
 
 
 def headline(result: Json) -> str:
     """One sentence: what the model is, how well it does beside what, whether transfer helps."""
+    if word(result, "task", "classification") != "classification":
+        return _other_headline(result)
     accuracy = test_figure(result, "model", "accuracy")
     if number(accuracy, "value") is None:
         return f"{_what(result)}; its test accuracy was not measured, and {_clause(result)}."
@@ -20,6 +31,43 @@ def headline(result: Json) -> str:
     comparison = f", beside {' and '.join(beside)}" if beside else ", with no baseline beside it"
     reached = with_interval(accuracy, in_percent=True)
     return f"{_what(result)}: test accuracy {reached}{comparison}; {_clause(result)}."
+
+
+def _other_headline(result: Json) -> str:
+    """The same of other tasks than one class a row."""
+    if word(result, "task") == "multi-task":
+        names = [
+            f"{name} ({said})"
+            for name, task in part(result, "tasks").items()
+            if (said := _main(part(result, "metrics", "test", name), word(task, "kind")))
+        ]
+        return f"{_grafted(result)} learns {len(names)} tasks; on the test set {', '.join(names)}."
+    kind = word(result, "task")
+    reached = _main(part(result, "metrics", "test"), kind) or "not measured"
+    beside = _main(part(result, "baseline", "knn"), kind)
+    ending = f", beside {beside} for {baseline('knn')}" if beside else ""
+    learnt = counted(len(items(result, "labels")), "label") if kind == "multi-label" else "a number"
+    return f"{_grafted(result)} gives {learnt}: test {reached}{ending}; {_clause(result)}."
+
+
+MAIN = {"classification": "accuracy", "multi-label": "mean_average_precision", "regression": "r2"}
+
+
+def _main(figures: Json, kind: str) -> str:
+    """The main metric of a kind of task, in words; empty where it was not measured."""
+    name = MAIN.get(kind, "accuracy")
+    figure = part(figures, name)
+    if number(figure, "value") is None:
+        return ""
+    known = metric(name)
+    return f"{known.title} {with_interval(figure, in_percent=known.percent)}"
+
+
+def _grafted(result: Json) -> str:
+    backbone = word(result, "backbone", "unnamed")
+    strategy = word(result, "strategy")
+    trained = f" trained with the strategy {strategy}" if strategy else ""
+    return f"The {backbone} backbone{trained}"
 
 
 def _what(result: Json) -> str:
@@ -49,6 +97,9 @@ def verdict_kind(result: Json) -> str:
     if not transfer:
         return "unmeasured"
     helps = transfer.get("helps")
+    if "tasks" in transfer:
+        told = {task.get("helps") for task in part(transfer, "tasks").values()}
+        helps = told.pop() if len(told) == 1 else None
     if helps is None:
         return "unclear"
     if helps:
@@ -61,9 +112,11 @@ def verdict(result: Json) -> Json:
     """The verdict on transfer: `kind`, `title` and `text`."""
     transfer = part(result, "transfer")
     clause = _clause(result)
+    tasks = part(transfer, "tasks")
     said = [word(transfer, "message")]
+    said += [f"{name}: {word(part(tasks, name), 'message')}" for name in tasks]
     difference = part(transfer, "difference")
-    if number(difference, "value") is not None:
+    if "metric" not in transfer and number(difference, "value") is not None:
         against = baseline(word(transfer, "against", "raw_pixels"))
         said.append(f"The difference in test accuracy from {against} is {points(difference)}.")
     if not transfer:
@@ -116,6 +169,7 @@ def key_figures(result: Json) -> list[Json]:
     figures = [
         _accuracy(title, test_figure(result, source, "accuracy")) for title, source in sources
     ]
+    figures += _main_figures(result)
     counts, seconds = part(result, "counts"), part(result, "seconds")
     train, test = (number(counts, name) for name in ("train", "test"))
     if train is not None:
@@ -124,6 +178,31 @@ def key_figures(result: Json) -> list[Json]:
     if (total := number(seconds, "total")) is not None:
         figures.append({"name": "Time", "value": duration(total), "note": "from start to end"})
     return [figure for figure in figures if figure["value"]]
+
+
+def _main_figures(result: Json) -> list[Json]:
+    """The main figure of each task besides one class a row."""
+    kind = word(result, "task", "classification")
+    tested = part(result, "metrics", "test")
+    if kind in ("multi-label", "regression"):
+        known = [("Test", tested, kind)]
+    else:
+        known = [
+            (name, part(tested, name), word(task, "kind"))
+            for name, task in part(result, "tasks").items()
+        ]
+    return [
+        {"name": f"{name}: {metric(MAIN[kind]).title}", "value": _short(figures, kind), "note": ""}
+        for name, figures, kind in known
+        if kind in MAIN and _short(figures, kind)
+    ]
+
+
+def _short(figures: Json, kind: str) -> str:
+    figure, known = part(figures, MAIN[kind]), metric(MAIN[kind])
+    if number(figure, "value") is None:
+        return ""
+    return with_interval(figure, in_percent=known.percent).partition(" ")[0]
 
 
 def _accuracy(title: str, figure: Json) -> Json:

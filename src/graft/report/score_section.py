@@ -19,6 +19,7 @@ from graft.report.words import (
 from graft.types import Json
 
 DRAWN_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+DRAWN_ELSE = (*("mean_average_precision", "micro_f1", "subset_accuracy"), *("mae", "rmse", "r2"))
 DRAWN_CLASSES = 100
 MOST_MIX_UPS = 15
 
@@ -34,7 +35,9 @@ def metrics(result: Json) -> Json:
     ]
     columns = ["Metric", *(title for title, _, _ in sources)]
     table = blocks.table("Each figure with its 95% interval", columns, rows)
-    entries = [_forest(name, sources) for name in DRAWN_METRICS]
+    drawn_names = [*DRAWN_METRICS, *(n for n in names if n.rpartition(": ")[2] in DRAWN_ELSE)]
+    drawn_names += [n for n in names if n.endswith((": accuracy", ": balanced_accuracy"))]
+    entries = [_forest(name, sources) for name in drawn_names]
     drawn = [entry for entry in entries if len(entry["data"]["rows"]) > 1]
     pieces = [table, blocks.charts(drawn)] if drawn else [table]
     return blocks.section("metrics", "Metrics", pieces)
@@ -168,16 +171,18 @@ def _mix_ups(labels: list[str], counts: list[list[int]], noun: str) -> Json:
 
 
 def errors(result: Json, pictures: Mapping[str, bytes]) -> Json:
-    """The section `Most confident errors`."""
+    """The section `Most confident errors`; of other tasks than classes `Largest errors`."""
+    plain = word(result, "task", "classification") == "classification"
+    title = "Most confident errors" if plain else "Largest errors"
     rows = records(result, "errors")
     if not rows:
         said = blocks.text("No errors were recorded for the test set.")
-        return blocks.section("errors", "Most confident errors", [said])
+        return blocks.section("errors", title, [said])
     if all(word(row, "text") for row in rows):
         table = blocks.table("", ["Text", "Truth", "Predicted", "Probability"], _quoted(rows))
-        return blocks.section("errors", "Most confident errors", [table])
+        return blocks.section("errors", title, [table])
     entries = [_error(row, pictures) for row in rows]
-    return blocks.section("errors", "Most confident errors", [blocks.gallery("", entries)])
+    return blocks.section("errors", title, [blocks.gallery("", entries)])
 
 
 def _quoted(rows: list[Json]) -> list[list[blocks.Cell]]:
@@ -197,11 +202,20 @@ def _error(row: Json, pictures: Mapping[str, bytes]) -> Json:
     pairs = [
         ("Truth", truth),
         ("Predicted", predicted),
-        ("Probability", percent(number(row, "probability"))),
+        *([("Task", word(row, "task"))] if word(row, "task") else []),
+        *_certainty(row),
         ("Input", word(row, "input", ABSENT)),
     ]
     alt = f"{word(row, 'input', 'An input')}: truth {truth}, predicted {predicted}"
     return blocks.captioned(pictures.get(word(row, "picture")), alt, pairs)
+
+
+def _certainty(row: Json) -> list[tuple[str, str]]:
+    error = number(row, "error")
+    if error is not None:
+        return [("Error", f"{error:.4g}")]
+    share = number(row, "probability")
+    return [] if share is None and "probability" not in row else [("Probability", percent(share))]
 
 
 def calibration(result: Json) -> Json:

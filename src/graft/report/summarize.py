@@ -11,8 +11,9 @@ from graft.report.headline import headline, key_figures, verdict, warnings
 from graft.report.plan_section import plan
 from graft.report.reading import clean, part, word
 from graft.report.run_section import environment, time, usage
-from graft.report.score_section import calibration, confusion, errors, metrics, per_class
+from graft.report.score_section import errors, metrics
 from graft.report.search_section import search
+from graft.report.task_section import scores
 from graft.report.words import moment
 from graft.types import Json
 
@@ -49,10 +50,8 @@ def summarize(result: Json, history: Sequence[Json], pictures: Mapping[str, byte
             data(result, pictures),
             metrics(result),
             curves(result, rows),
-            per_class(result),
-            confusion(result),
+            *scores(result),
             errors(result, pictures),
-            calibration(result),
             time(result),
             environment(result),
             usage(result),

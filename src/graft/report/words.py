@@ -34,6 +34,14 @@ METRICS = {
     "macro_f1": Metric("Macro F1", percent=True, higher_is_better=True),
     "log_loss": Metric("Log loss", percent=False, higher_is_better=False),
     "ece": Metric("Calibration error (ECE)", percent=True, higher_is_better=False),
+    "mean_average_precision": Metric("Mean average precision", percent=True, higher_is_better=True),
+    "micro_f1": Metric("Micro F1", percent=True, higher_is_better=True),
+    "subset_accuracy": Metric("All labels right", percent=True, higher_is_better=True),
+    "hamming_loss": Metric("Wrong labels (Hamming)", percent=True, higher_is_better=False),
+    "mae": Metric("Mean absolute error", percent=False, higher_is_better=False),
+    "rmse": Metric("Root mean square error", percent=False, higher_is_better=False),
+    "r2": Metric("R²", percent=False, higher_is_better=True),
+    "spearman": Metric("Spearman correlation", percent=False, higher_is_better=True),
 }
 
 BASELINES = {
@@ -41,6 +49,10 @@ BASELINES = {
     "knn": "nearest neighbours on the pretrained features",
     "raw_pixels": "raw pixels without the backbone",
     "tf_idf": "weighted word counts without the backbone",
+    "prior": "the share of rows that bear each label",
+    "mean": "always answering the mean",
+    "constant": "base rates and means",
+    "single_task": "a linear probe for one task at a time",
 }
 
 SHORT_BASELINES = {
@@ -48,6 +60,10 @@ SHORT_BASELINES = {
     "knn": "Nearest neighbours",
     "raw_pixels": "Raw pixels",
     "tf_idf": "Word counts (TF-IDF)",
+    "prior": "Base rates",
+    "mean": "Mean",
+    "constant": "Base rates",
+    "single_task": "One task at a time",
 }
 
 

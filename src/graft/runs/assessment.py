@@ -10,20 +10,15 @@ import numpy as np
 from graft.bank.bucketed import AnyFeed
 from graft.bank.feed import Reader
 from graft.data import Examples, Split
-from graft.evaluation import (
-    bootstrap,
-    evaluate,
-    knn,
-    majority,
-    transfer_verdict,
-    wrongest,
-)
+from graft.data.targets import strata
+from graft.evaluation.baselines import MOST_ROWS, stratified_rows
 from graft.runs.modality import parts_of
+from graft.tasks.several import Held, Reference, without_metrics
 from graft.types import FloatArray, IntArray, Json
 
-MOST_ERRORS = 12
 # More training rows than this cost the baselines time and change their figures little.
 REFERENCE_ROWS = 5000
+SINGLE = "single_task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +46,8 @@ class Assessor:
             predict: Row numbers to probabilities (N, C).
             test: Whether to look at the test part.
         """
-        validation = self._evaluate(predict(self.split.validation), self.split.validation)
+        held = self.held(predict(self.split.validation), self.split.validation)
+        validation = held.evaluate() if len(held.answers) else {"metrics": {}}
         if not test:
             metrics = {"validation": validation["metrics"], "test": {}}
             return {"metrics": metrics, "baseline": {}, "errors": []}
@@ -59,79 +55,66 @@ class Assessor:
 
     def _measure_test(self, predict: Callable[[IntArray], FloatArray], validation: Json) -> Json:
         test = self.split.test
-        predicted = predict(test)
-        tested = self._evaluate(predicted, test)
+        model = self.held(predict(test), test)
+        tested = model.evaluate()
         baselines = self.baselines(test)
-        figures = {name: self._figures(p, test) for name, p in baselines.items()}
-        verdict = transfer_verdict(
-            predicted,
-            baselines[self.yardstick],
-            self.targets(test),
-            groups=self._groups(test),
-            against=self.yardstick,
-        )
+        verdicts = model.verdicts(baselines[self.yardstick], self.yardstick)
+        single = len(self.examples.tasks) == 1
         return {
             "metrics": {"validation": validation["metrics"], "test": tested["metrics"]},
-            "baseline": figures,
-            "transfer": verdict.to_dict(),
-            **{key: tested[key] for key in ("per_class", "confusion", "reliability")},
-            "errors": self._errors(predicted, test),
+            "baseline": {
+                name: self.held(answers, test).figures() for name, answers in baselines.items()
+            },
+            "transfer": next(iter(verdicts.values())) if single else {"tasks": verdicts},
+            **{k: v for k, v in without_metrics(tested).items() if k != "count"},
+            "errors": [
+                {"row": int(test[at]), "input": self.examples.inputs[test[at]].name, **told}
+                for at, told in model.worst()
+            ],
         }
 
+    def held(self, answers: FloatArray, rows: IntArray) -> Held:
+        """These rows with answers for them."""
+        examples, groups = self.examples, self.examples.groups
+        return Held(
+            examples.tasks,
+            answers,
+            examples.targets[rows],
+            None if groups is None else groups[rows],
+            self.seed,
+        )
+
     def baselines(self, rows: IntArray) -> dict[str, FloatArray]:
-        """(N, C) probabilities of what needs no training, by name."""
-        classes = len(self.examples.labels)
-        train = reference_rows(self.targets(self.split.train), self.split.train)
-        known = self.targets(train)
-        return {
-            "majority": majority(self.targets(self.split.train), classes, len(rows)),
-            "knn": knn(self.features(train).numpy(), known, self.features(rows).numpy(), classes),
+        """(N, C) answers of what needs no training, by name; with several tasks also of what one
+        task at a time reaches on the frozen backbone."""
+        everything = self._reference(self.split.train)
+        train = reference_rows(self._strata(self.split.train), self.split.train)
+        known, wanted = self.features(train).numpy(), self.features(rows).numpy()
+        small = train[stratified_rows(self._strata(train), MOST_ROWS)]
+        found = {
+            **everything.constant(len(rows)),
+            "knn": self._reference(train).neighbours(known, wanted),
             self.yardstick: parts_of(self.examples.modality).yardstick[1](
-                self.examples, self.feed, train, rows
+                self.examples, self.feed, small, rows
             ),
         }
+        if len(self.examples.tasks) > 1:
+            features = self.features(self.split.train).numpy()
+            found[SINGLE] = everything.linear(features, wanted)
+        return found
+
+    def _reference(self, rows: IntArray) -> Reference:
+        return Reference(self.examples.tasks, self.examples.targets[rows])
 
     @property
     def yardstick(self) -> str:
         """The baseline without a pretrained model: only who beats it shows that transfer helps."""
         return parts_of(self.examples.modality).yardstick[0]
 
-    def targets(self, rows: IntArray) -> IntArray:
-        """(N,) class indices of these rows."""
-        return self.examples.targets[rows]
-
-    def _groups(self, rows: IntArray) -> IntArray | None:
-        groups = self.examples.groups
-        return None if groups is None else groups[rows]
-
-    def _figures(self, predicted: FloatArray, rows: IntArray) -> Json:
-        found = bootstrap(predicted, self.targets(rows), groups=self._groups(rows), seed=self.seed)
-        return {name: figure.to_dict() for name, figure in found.items()}
-
-    def _evaluate(self, predicted: FloatArray, rows: IntArray) -> Json:
-        if not len(rows):
-            return {"metrics": {}}
-        evaluation = evaluate(
-            predicted,
-            self.targets(rows),
-            self.examples.labels,
-            groups=self._groups(rows),
-            seed=self.seed,
-        )
-        return evaluation.to_dict()
-
-    def _errors(self, predicted: FloatArray, rows: IntArray) -> list[Json]:
-        targets = self.targets(rows)
-        return [
-            {
-                "row": int(rows[at]),
-                "input": self.examples.inputs[rows[at]].name,
-                "label": self.examples.labels[targets[at]],
-                "predicted": self.examples.labels[int(predicted[at].argmax())],
-                "probability": float(predicted[at].max()),
-            }
-            for at in wrongest(predicted, targets, MOST_ERRORS)
-        ]
+    def _strata(self, rows: IntArray) -> IntArray:
+        """(N,) a class for each row: its own, or one of those that it is split by."""
+        members = strata(self.examples.tasks, self.examples.targets[rows])
+        return np.array([row[-1] for row in members], dtype=np.int64)
 
 
 def reference_rows(targets: IntArray, rows: IntArray) -> IntArray:

@@ -19,10 +19,11 @@ from graft.data import Examples, decode_all, normalise
 from graft.data.examples import Input
 from graft.data.texts import Text
 from graft.errors import DataError
-from graft.evaluation import raw_pixels
+from graft.evaluation.baselines import SIDE, area_average
 from graft.network import Network
 from graft.progress import Progress
 from graft.runs.pictures import save_pictures
+from graft.tasks.several import Reference
 from graft.types import FloatArray, IntArray, Json
 
 BATCH = 64
@@ -64,9 +65,9 @@ def open_now(
 
 
 def yardstick(examples: Examples, feed: AnyFeed, train: IntArray, rows: IntArray) -> FloatArray:
-    """Logistic regression on small pictures."""
-    known, classes = examples.targets[train], len(examples.labels)
-    return raw_pixels(feed.raw(train).numpy(), known, feed.raw(rows).numpy(), classes)
+    """The exact linear model of small pictures."""
+    small = [area_average(feed.raw(part).numpy(), SIDE) for part in (train, rows)]
+    return Reference(examples.tasks, examples.targets[train]).linear(*small)
 
 
 def show(folder: Path, examples: Examples, train: IntArray, errors: list[Json]) -> Json:

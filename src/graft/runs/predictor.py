@@ -1,21 +1,31 @@
-"""Probabilities of a trained network for rows of a data set."""
+"""Answers of a trained network for rows of a data set."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
-from torch import Tensor
 
 from graft.bank.source import Source
 from graft.errors import DivergenceError
 from graft.network import Network
-from graft.types import FloatArray, IntArray
+from graft.tasks.several import answers_of, one_of_classes
+from graft.types import FloatArray, IntArray, Task
 
 BATCH = 256
 
 
-def probabilities(network: Network, source: Source, rows: IntArray) -> FloatArray:
-    """(N, C) softmax of the logits, in float64.
+def probabilities(
+    network: Network, source: Source, rows: IntArray, *, tasks: Sequence[Task] = ()
+) -> FloatArray:
+    """(N, C) answers in float64: probabilities, or for quantities the numbers in their units.
+
+    Args:
+        network: The network.
+        source: What its suffix reads.
+        rows: (N,) row numbers.
+        tasks: Whose outputs they are; one task of classes where none are named.
 
     Raises:
         DivergenceError: A logit is not finite: the last step of training broke the weights.
@@ -37,14 +47,5 @@ def probabilities(network: Network, source: Source, rows: IntArray) -> FloatArra
         )
     if not logits:
         return np.empty((0, network.head.classes))
-    return softmax(torch.cat(logits))[np.argsort(order, kind="stable")]
-
-
-def softmax(logits: Tensor) -> FloatArray:
-    """(N, C) rows that sum to one, in float64.
-
-    >>> softmax(torch.tensor([[0.0, 0.0]])).tolist()
-    [[0.5, 0.5]]
-    """
-    values: FloatArray = torch.softmax(logits.double(), dim=1).numpy()
-    return values
+    outputs = torch.cat(logits).numpy()[np.argsort(order, kind="stable")]
+    return answers_of(tasks or one_of_classes(outputs.shape[1]), outputs)

@@ -9,6 +9,7 @@ from graft.backbones.backbone import Backbone
 from graft.backbones.load import modality_of
 from graft.bank.inputs import Opened
 from graft.data import Examples, Split, duplicates_across, groups_across, read, split
+from graft.errors import DataError
 from graft.progress import Progress
 from graft.recipe import Recipe
 from graft.runs.modality import parts_of
@@ -42,14 +43,18 @@ def read_examples(recipe: Recipe, data: object) -> Examples:
     Raises:
         DataError: The source is not a data set that can be learnt from.
     """
-    return read(
+    examples = read(
         data,
         input=recipe.input,
         label=recipe.label,
+        labels=label_columns(recipe),
+        task=recipe.task,
         group=recipe.group,
         test=recipe.test,
         modality=modality_of(recipe.backbone) if recipe.backbone else None,
     )
+    check_losses(recipe, examples)
+    return examples
 
 
 def prepare(
@@ -83,3 +88,48 @@ def _leak(examples: Examples, what: str, pairs: list[tuple[int, int]]) -> str:
         f"{len(pairs)} {what} stand on two sides of the split as the data declare it "
         f"({first}): the held-out figures are too good by their share."
     )
+
+
+def check_losses(recipe: Recipe, examples: Examples) -> None:
+    """Refuse choices about classes where there are none, and about quantities where there are none.
+
+    Raises:
+        DataError: A choice has nothing that it could apply to.
+    """
+    quantities = [task.kind == "regression" for task in examples.tasks]
+    useless = {
+        "class weights": all(quantities) and recipe.class_weights not in ("auto", "none"),
+        "label smoothing": all(quantities) and recipe.label_smoothing > 0,
+        "a regression loss": not any(quantities) and recipe.regression_loss != "squared",
+        "a balance of tasks": len(quantities) == 1 and recipe.balance != "start",
+    }
+    named = [name for name, found in useless.items() if found]
+    if named:
+        kinds = ", ".join(task.kind for task in examples.tasks)
+        raise DataError(
+            f"{named[0].capitalize()} cannot be used here: the task is {kinds}",
+            next="leave the option away",
+        )
+
+
+def label_columns(recipe: Recipe) -> tuple[str, ...]:
+    """The columns of `--labels`; none where it is not given.
+
+    Raises:
+        DataError: `--label` is given too, or a name is empty.
+    """
+    if recipe.labels is None:
+        return ()
+    names = tuple(name.strip() for name in recipe.labels.split(","))
+    if recipe.label is not None:
+        raise DataError(
+            f"--label {recipe.label} and --labels {recipe.labels} are both given",
+            allowed="one of them",
+            next="put all label columns into --labels",
+        )
+    if not all(names):
+        raise DataError(
+            f"--labels is '{recipe.labels}', which names an empty column",
+            allowed="column names with commas between them",
+        )
+    return names

@@ -7,11 +7,14 @@ from types import MappingProxyType
 
 from graft.errors import unknown_name
 from graft.scenarios.base import Problem, Scenario, Stage
+from graft.scenarios.multi_task import MultiTask
 from graft.scenarios.standard import Standard
 
 __all__ = ["SCENARIOS", "Problem", "Scenario", "Stage", "build_scenario"]
 
-SCENARIOS: Mapping[str, Callable[[], Scenario]] = MappingProxyType({"standard": Standard})
+SCENARIOS: Mapping[str, Callable[[], Scenario]] = MappingProxyType(
+    {"standard": Standard, "multi-task": MultiTask}
+)
 
 
 def build_scenario(name: str) -> Scenario:

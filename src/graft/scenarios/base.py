@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
-
-from graft.objectives import Objective, class_weights
+from graft.data.targets import unpack
+from graft.objectives import LossSettings, Objective, build_objective
 from graft.training.stage import StageData
-from graft.types import FloatArray, IntArray
+from graft.types import Targets, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,24 +18,30 @@ class Problem:
 
     Attributes:
         data: Training and validation rows with their targets.
-        classes: How many classes there are.
-        class_weights: Policy for imbalance, a name of `graft.objectives.CLASS_WEIGHTS`.
-        label_smoothing: Share of the target spread over all classes.
+        tasks: What each label column asks for.
+        losses: The user's choices about losses.
+        balance: How the losses of several tasks are put together, a name of
+            `graft.objectives.BALANCES`.
         epochs: The user's number of epochs, or None.
     """
 
     data: StageData
-    classes: int
-    class_weights: str = "auto"
-    label_smoothing: float = 0.0
+    tasks: tuple[Task, ...]
+    losses: LossSettings = field(default_factory=LossSettings)
+    balance: str = "start"
     epochs: int | None = None
 
-    def weights(self) -> FloatArray | None:
-        """(C,) class weights from the training rows."""
-        counts: IntArray = np.bincount(
-            self.data.targets[self.data.train], minlength=self.classes
-        ).astype(np.int64)
-        return class_weights(self.class_weights, counts)
+    def objectives(self) -> list[Objective]:
+        """The objective of each task, from its training rows."""
+        columns = unpack(self.tasks, self.known())
+        return [
+            build_objective(task, column, self.losses)
+            for task, column in zip(self.tasks, columns, strict=True)
+        ]
+
+    def known(self) -> Targets:
+        """The targets of the training rows."""
+        return self.data.targets[self.data.train]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +66,8 @@ class Scenario(ABC):
 
     @abstractmethod
     def stages(self, problem: Problem) -> Iterator[Stage]:
-        """The stages, in order."""
+        """The stages, in order.
+
+        Raises:
+            UserError: The scenario does not fit the problem.
+        """

@@ -29,7 +29,7 @@ from graft.training.options import TrainingOptions
 from graft.training.rates import phase_rate
 from graft.training.records import Outcome, PhaseRecord
 from graft.training.schedule import build_schedule
-from graft.types import Batch, IntArray, Json
+from graft.types import Batch, IntArray, Json, Targets
 
 # Without --epochs a phase runs until it has taken about this many steps.
 TARGET_STEPS = 300
@@ -44,12 +44,13 @@ class StageData:
     Attributes:
         train: Row numbers to learn from.
         validation: Row numbers that early stopping looks at; may be empty.
-        targets: (N,) class index of every row of the data set.
+        targets: Of every row of the data set: (N,) class indices, or (N, W) float32 for other
+            tasks than one column of classes.
     """
 
     train: IntArray
     validation: IntArray
-    targets: IntArray
+    targets: Targets
 
 
 @dataclass(slots=True)
