@@ -21,7 +21,7 @@ from graft.model import Model
 from graft.recipe import Recipe, make_recipe, read_recipe
 from graft.types import Json
 
-NOT_IN_THE_RECIPE = {"recipe", "out", "progress"}
+NOT_IN_THE_RECIPE = {"recipe", "budget", "compare", "out", "progress"}
 
 
 def test_recipe_python_and_command_line_have_the_same_settings() -> None:
