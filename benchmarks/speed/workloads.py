@@ -106,7 +106,8 @@ def walkthrough(settings: Settings) -> Workload:
     weights = prepared.resnet50_weights(settings.data, data, 32)
     keras_weights = prepared.keras_weights(settings.data, data)
     fit = (data, "--backbone", "resnet50", "--weights", weights, "--size", 32)
-    machine = ("--validation", 0.2, "--threads", settings.threads)
+    # No contender changes the pictures.
+    machine = ("--validation", 0.2, "--augment", "none", "--threads", settings.threads)
     descent = ("--optimizer", "adam", "--lr", 0.001, "--schedule", "constant", "--weight-decay", 0)
     schedule = ("--batch-size", 64, "--epochs", settings.epochs, "--patience", settings.epochs)
     head = (*machine, *descent, *schedule, "--class-weights", "none", "--strategy", "head")
@@ -224,7 +225,7 @@ def photos(settings: Settings) -> Workload:
                 graft_fit("graft --views 2, bank cold", *fit, *head, *views, cold=True),
                 graft_fit("graft --views 2, another rate", *fit, *head[:-1], 0.003, *views),
             ),
-            (graft_fit("graft, one view, bank cold", *fit, *head, cold=True),),
+            (graft_fit("graft, plain pictures", *fit, *head, "--augment", "none", cold=True),),
             (
                 peer(
                     "fastai, defaults", "fastai", "fastai_photos", *on, *cut, epochs=settings.epochs
@@ -349,7 +350,7 @@ def memory(settings: Settings) -> Workload:
     data = prepared.cifar(settings.data, settings.images, settings.tests)
     weights = prepared.resnet50_weights(settings.data, data, 32)
     fit = (data, "--backbone", "resnet50", "--weights", weights, "--size", 32)
-    machine = ("--threads", settings.threads, "--batch-size", 64)
+    machine = ("--threads", settings.threads, "--batch-size", 64, "--augment", "none")
     dense = ("--strategy", "head", "--head", "mlp:1024", "--epochs", settings.epochs)
     runs = (
         graft_fit("graft, exact linear head", *fit, *machine, "--strategy", "linear-probe"),
