@@ -318,13 +318,14 @@ BARE_ENGINES = ("eager", "folded", "onnxruntime", "openvino")
 
 def prefix(settings: Settings) -> Workload:
     """Pictures per second through the frozen prefix, beside engines with nothing around them."""
+    warm = prepared.photo_folder(settings.data, 10, seed=3)
     few = prepared.photo_folder(settings.data, max(10, settings.images // 8), seed=1)
     many = prepared.photo_folder(settings.data, settings.images, seed=2)
     groups = []
     figures = []
     for backbone, asked in PREFIXES.items():
         common = ("--backbone", backbone, "--threads", settings.threads)
-        folders = ("--small", few, "--large", many)
+        folders = ("--warm", warm, "--small", few, "--large", many)
         ours = peer(f"{backbone}: graft", "graft", "graft_prefix", *common, *folders)
         steps = ("--batch", min(32, settings.images), "--images", max(32, settings.images // 2))
         bare = tuple(
