@@ -43,4 +43,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean:
-	rm -rf .venv build src/*.egg-info .mypy_cache .ruff_cache
+	rm -rf .venv .venv-bench .bench-data build src/*.egg-info .mypy_cache .ruff_cache

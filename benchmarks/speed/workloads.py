@@ -106,7 +106,8 @@ def walkthrough(settings: Settings) -> Workload:
     weights = prepared.resnet50_weights(settings.data, data, 32)
     keras_weights = prepared.keras_weights(settings.data, data)
     fit = (data, "--backbone", "resnet50", "--weights", weights, "--size", 32)
-    machine = ("--validation", 0.2, "--threads", settings.threads)
+    # No contender changes the pictures.
+    machine = ("--validation", 0.2, "--augment", "none", "--threads", settings.threads)
     descent = ("--optimizer", "adam", "--lr", 0.001, "--schedule", "constant", "--weight-decay", 0)
     schedule = ("--batch-size", 64, "--epochs", settings.epochs, "--patience", settings.epochs)
     head = (*machine, *descent, *schedule, "--class-weights", "none", "--strategy", "head")
@@ -224,7 +225,7 @@ def photos(settings: Settings) -> Workload:
                 graft_fit("graft --views 2, bank cold", *fit, *head, *views, cold=True),
                 graft_fit("graft --views 2, another rate", *fit, *head[:-1], 0.003, *views),
             ),
-            (graft_fit("graft, one view, bank cold", *fit, *head, cold=True),),
+            (graft_fit("graft, plain pictures", *fit, *head, "--augment", "none", cold=True),),
             (
                 peer(
                     "fastai, defaults", "fastai", "fastai_photos", *on, *cut, epochs=settings.epochs
@@ -317,13 +318,14 @@ BARE_ENGINES = ("eager", "folded", "onnxruntime", "openvino")
 
 def prefix(settings: Settings) -> Workload:
     """Pictures per second through the frozen prefix, beside engines with nothing around them."""
+    warm = prepared.photo_folder(settings.data, 10, seed=3)
     few = prepared.photo_folder(settings.data, max(10, settings.images // 8), seed=1)
     many = prepared.photo_folder(settings.data, settings.images, seed=2)
     groups = []
     figures = []
     for backbone, asked in PREFIXES.items():
         common = ("--backbone", backbone, "--threads", settings.threads)
-        folders = ("--small", few, "--large", many)
+        folders = ("--warm", warm, "--small", few, "--large", many)
         ours = peer(f"{backbone}: graft", "graft", "graft_prefix", *common, *folders)
         steps = ("--batch", min(32, settings.images), "--images", max(32, settings.images // 2))
         bare = tuple(
@@ -349,7 +351,7 @@ def memory(settings: Settings) -> Workload:
     data = prepared.cifar(settings.data, settings.images, settings.tests)
     weights = prepared.resnet50_weights(settings.data, data, 32)
     fit = (data, "--backbone", "resnet50", "--weights", weights, "--size", 32)
-    machine = ("--threads", settings.threads, "--batch-size", 64)
+    machine = ("--threads", settings.threads, "--batch-size", 64, "--augment", "none")
     dense = ("--strategy", "head", "--head", "mlp:1024", "--epochs", settings.epochs)
     runs = (
         graft_fit("graft, exact linear head", *fit, *machine, "--strategy", "linear-probe"),

@@ -6,6 +6,7 @@ fastai's own, with concatenated pooling and a hidden layer.
 
 from __future__ import annotations
 
+import fastai.callback.schedule  # noqa: F401 - gives every Learner fit_one_cycle
 from fastai.data.transforms import Normalize
 from fastai.metrics import accuracy
 from fastai.vision.augment import Flip, RandomResizedCrop

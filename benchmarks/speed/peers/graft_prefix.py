@@ -1,8 +1,8 @@
 """Pictures per second through graft's frozen prefix, files and bank included.
 
-`graft.features` on two folders with an empty bank: the difference in pictures over the difference
-in seconds is what each further picture costs - reading, decoding, resizing, prefix, storing -
-without start-up, model loading and engine preparation.
+`graft.features` on two folders with an empty bank, after a third that only warms up: the
+difference in pictures over the difference in seconds is what each further picture costs - reading,
+decoding, resizing, prefix, storing - without start-up, model loading and engine preparation.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def seconds(folder: Path, backbone: str, size: int) -> tuple[float, int]:
 def main() -> None:
     """Measure, print."""
     options = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    options.add_argument("--warm", type=Path, required=True)
     options.add_argument("--small", type=Path, required=True)
     options.add_argument("--large", type=Path, required=True)
     options.add_argument("--backbone", required=True)
@@ -35,6 +36,7 @@ def main() -> None:
     options.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     given = options.parse_args()
     torch.set_num_threads(given.threads)
+    seconds(given.warm, given.backbone, given.size)
     few, small = seconds(given.small, given.backbone, given.size)
     many, large = seconds(given.large, given.backbone, given.size)
     tell(
