@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-SCAN_SIDES = (8, 8, 10, 12, 16, 20)
+SCAN_SIDES = (8, 8, 8, 10, 12, 16)
+SCAN_MODES = ("bilinear", "bilinear", "bicubic", "nearest")
 GREY_LEVELS = 16
 
 
@@ -63,7 +64,7 @@ def scan(ink: Tensor, rng: torch.Generator) -> Tensor:
     coarse = functional.interpolate(ink, size=(side, side), mode="area")
     coarse = coarse * (0.8 + 0.4 * torch.rand(len(ink), 1, 1, 1, generator=rng))
     coarse = (coarse * GREY_LEVELS).round().clamp(0, GREY_LEVELS) / GREY_LEVELS
-    mode = ("bilinear", "bicubic", "nearest")[int(torch.randint(3, (1,), generator=rng))]
+    mode = SCAN_MODES[int(torch.randint(len(SCAN_MODES), (1,), generator=rng))]
     align = None if mode == "nearest" else False
     return functional.interpolate(coarse, size=(size, size), mode=mode, align_corners=align).clamp(
         0, 1
@@ -144,14 +145,14 @@ def soft_backgrounds(count: int, size: int, rng: torch.Generator) -> Tensor:
     return (plain + amount * blotches).clamp(0, 1)
 
 
-def shift_colours(pictures: Tensor, rng: torch.Generator) -> Tensor:
+def shift_colours(pictures: Tensor, rng: torch.Generator, amount: float = 1.0) -> Tensor:
     """Random hue rotation, saturation, brightness and contrast of N x 3 x H x W pictures."""
     count = len(pictures)
 
     def normal(scale: float) -> Tensor:
-        return scale * torch.randn(count, 1, 1, generator=rng)
+        return amount * scale * torch.randn(count, 1, 1, generator=rng)
 
-    hue, saturation = normal(0.35), (normal(0.4) - 0.1).exp()
+    hue, saturation = normal(0.35), (normal(0.4) - 0.1 * amount).exp()
     third = torch.full((3, 3), 1 / 3)
     cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
     rotation = third + saturation * (hue.cos() * (torch.eye(3) - third) + hue.sin() * cross)

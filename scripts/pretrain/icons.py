@@ -1,12 +1,12 @@
 """Invented icons: each class is an arrangement of shapes, each instance is drawn anew.
 
-An instance keeps the arrangement and changes what an icon artist changes: palette, gradient,
-outline, shadow, proportions.
+An instance of an icon keeps the arrangement and changes what an icon artist changes: palette,
+gradient, outline, shadow, proportions. An instance of a family's body keeps the style as well.
 """
 
 import colorsys
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +31,51 @@ class Part:
     corners: int
 
 
+@dataclass(frozen=True)
+class Style:
+    """How an icon is painted.
+
+    Attributes:
+        palette: PALETTE x 3 in [0, 1].
+        outline: Width in pixels of the canvas; 0 is none.
+        gradient: Change of light from bottom to top.
+        shadow: Whether it casts one.
+    """
+
+    palette: NDArray[np.float64]
+    outline: int
+    gradient: float
+    shadow: bool
+
+
 def build_icon_bank(classes: int, instances: int, seed: int) -> DrawingBank:
-    """Invent `classes` icons and draw each `instances` times."""
+    """Invent `classes` icons and draw each `instances` times, each time in another style."""
     rng = np.random.default_rng(seed)
-    programs = [_invent(rng) for _ in range(classes)]
-    tiles = [_draw(program, rng) for program in programs for _ in range(instances)]
+    programs = [_invent(rng, int(rng.integers(2, 6))) for _ in range(classes)]
+    tiles = [
+        _draw(program, _invent_style(rng), rng) for program in programs for _ in range(instances)
+    ]
+    return _bank(programs, tiles, instances)
+
+
+def build_family_bank(classes: int, instances: int, seed: int) -> DrawingBank:
+    """Invent `classes` bodies of one to three shapes, each in a style of its own."""
+    rng = np.random.default_rng([seed, 1])
+    programs = [_invent(rng, int(rng.integers(1, 4))) for _ in range(classes)]
+    styles = [_invent_style(rng) for _ in programs]
+    tiles = [
+        _draw(program, _vary_style(style, rng), rng)
+        for program, style in zip(programs, styles, strict=True)
+        for _ in range(instances)
+    ]
+    return _bank(programs, tiles, instances)
+
+
+def _bank(
+    programs: list[list[Part]], tiles: list[NDArray[np.uint8]], instances: int
+) -> DrawingBank:
     names = tuple("+".join(part.shape for part in program) for program in programs)
-    return DrawingBank(np.stack(tiles), np.arange(classes).repeat(instances), names)
+    return DrawingBank(np.stack(tiles), np.arange(len(programs)).repeat(instances), names)
 
 
 def join_banks(first: DrawingBank, second: DrawingBank) -> DrawingBank:
@@ -49,9 +87,9 @@ def join_banks(first: DrawingBank, second: DrawingBank) -> DrawingBank:
     )
 
 
-def _invent(rng: np.random.Generator) -> list[Part]:
+def _invent(rng: np.random.Generator, count: int) -> list[Part]:
     parts = []
-    for number in range(int(rng.integers(2, 6))):
+    for number in range(count):
         # The first part is the body, the others are details on it or beside it.
         spread, large = (0.08, 0.7) if number == 0 else (0.3, 0.38)
         shape = str(rng.choice(SHAPES))
@@ -73,18 +111,27 @@ def _invent(rng: np.random.Generator) -> list[Part]:
     return parts
 
 
-def _draw(parts: list[Part], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _invent_style(rng: np.random.Generator) -> Style:
     palette = _invent_palette(rng)
-    outline = rng.choice([0, 0, 2, 4])
-    gradient = rng.uniform(-0.5, 0.5) * (rng.random() < 0.7)
+    outline = int(rng.choice([0, 0, 2, 4]))
+    gradient = float(rng.uniform(-0.5, 0.5)) * bool(rng.random() < 0.7)
+    return Style(palette, outline, gradient, bool(rng.random() < 0.4))
+
+
+def _vary_style(style: Style, rng: np.random.Generator) -> Style:
+    palette = np.clip(style.palette + rng.normal(0, 0.04, style.palette.shape), 0, 1)
+    return replace(style, palette=palette, gradient=style.gradient + float(rng.normal(0, 0.05)))
+
+
+def _draw(parts: list[Part], style: Style, rng: np.random.Generator) -> NDArray[np.uint8]:
     canvas = Image.new("RGBA", (CANVAS, CANVAS))
     for part in parts:
-        mask = _mask(_vary(part, rng))
-        if outline:
-            thick = mask.filter(ImageFilter.MaxFilter(2 * int(outline) + 1))
-            canvas.paste(_fill(palette[part.colour] * 0.45, 0.0), mask=thick)
-        canvas.paste(_fill(palette[part.colour], gradient), mask=mask)
-    if rng.random() < 0.4:
+        mask, colour = _mask(_vary(part, rng)), style.palette[part.colour]
+        if style.outline:
+            thick = mask.filter(ImageFilter.MaxFilter(2 * style.outline + 1))
+            canvas.paste(_fill(colour * 0.45, 0.0), mask=thick)
+        canvas.paste(_fill(colour, style.gradient), mask=mask)
+    if style.shadow:
         canvas = _cast_shadow(canvas, rng)
     small = canvas.resize((SIDE, SIDE), Image.Resampling.BOX)
     return np.asarray(small, dtype=np.uint8).transpose(2, 0, 1)

@@ -13,14 +13,16 @@ from torch.nn import functional
 
 ARCHITECTURE = "resnet18"
 MODEL_ARGS: dict[str, Any] = {
-    "layers": [1, 1, 1, 1],
-    "channels": [32, 64, 128, 256],
+    "layers": [1, 1, 2, 1],
+    "channels": [32, 64, 128, 320],
+    "avg_down": True,  # the shortcuts carry means of earlier stages to the pooled features
     "stem_type": "deep",
     "stem_width": 16,
 }
 TAG = "graft_glyphs_v1"
 MEAN, STD = 0.5, 0.5
 INPUT_SIZE = 48
+LAYOUT = 8
 SMALLEST_INPUT = 16
 
 
@@ -31,7 +33,11 @@ def create_network() -> nn.Module:
 
 
 class Heads(nn.Module):
-    """One cosine classifier per source of pictures, on standardised features."""
+    """On standardised features: a cosine classifier per source of pictures, and a thumbnail.
+
+    The thumbnail, a linear map to LAYOUT x LAYOUT colours, makes the features keep what stands
+    where in which colour, which no classifier of shapes needs.
+    """
 
     def __init__(self, features: int, classes: Mapping[str, int], scale: float = 16.0) -> None:
         super().__init__()
@@ -45,13 +51,19 @@ class Heads(nn.Module):
             }
         )
 
-    def forward(self, features: Tensor, counts: Mapping[str, int]) -> dict[str, Tensor]:
-        """Logits of each source; the batch holds `counts` pictures of each, in that order."""
-        parts = functional.normalize(self.neck(features)).split(list(counts.values()))
-        return {
+        self.thumbnail = nn.Linear(features, 3 * LAYOUT**2)
+
+    def forward(
+        self, features: Tensor, counts: Mapping[str, int]
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Logits of each source, whose `counts` pictures stand in that order, and thumbnails."""
+        standard = self.neck(features)
+        parts = functional.normalize(standard).split(list(counts.values()))
+        logits = {
             name: self.scale * part @ functional.normalize(self.weights[name]).T
             for name, part in zip(counts, parts, strict=True)
         }
+        return logits, self.thumbnail(standard)
 
 
 def save_network(network: nn.Module, folder: Path) -> None:

@@ -14,6 +14,8 @@ from scripts.pretrain.textures import TextureBank
 SCANNED = 0.6  # share of batches of characters that pass through a low resolution
 BORN_SMALL = 0.3  # the same for coloured pictures
 BUSY = 0.4  # share of drawings that stand in a scene
+EMBLEM = 0.7  # share of family members that bear an emblem
+FAMILY_COLOURS = 0.3  # how far colours shift, beside those of other drawings
 
 
 Batch = tuple[Tensor, Tensor]
@@ -100,6 +102,33 @@ class Drawings:
     def _warp(self, chosen: Tensor, size: int, rng: torch.Generator) -> Tensor:
         tiles = self._tiles[chosen].float() / 255
         return augment.warp(tiles, size, rng, angle=0.2, mirror=True)
+
+
+class Families:
+    """Members of families: a body in the family's own style and colours, with any emblem on it.
+
+    Here layout, colours and outline tell the class and the details do not, the other way round
+    than for `Drawings`: the features have to keep both.
+    """
+
+    def __init__(self, bank: DrawingBank, emblems: DrawingBank) -> None:
+        self.classes = len(bank.classes)
+        self._tiles = torch.from_numpy(bank.tiles)
+        self._labels = torch.from_numpy(bank.labels)
+        self._emblems = torch.from_numpy(emblems.tiles)
+
+    def draw(self, count: int, size: int, rng: torch.Generator, hard: bool) -> Batch:
+        """Slightly bent bodies, most with a small drawing somewhere on them."""
+        chosen = torch.randint(len(self._tiles), (count,), generator=rng)
+        body = self._tiles[chosen].float() / 255
+        body = augment.warp(body, size, rng, angle=0.08, mirror=False)
+        pictures = augment.place(body, augment.soft_backgrounds(count, size, rng))
+        emblem = self._emblems[torch.randint(len(self._emblems), (count,), generator=rng)]
+        emblem = augment.warp(emblem.float() / 255, size, rng, angle=0.2, mirror=True)
+        emblem = augment.scatter(emblem, rng)
+        emblem[:, 3:] *= torch.rand(count, 1, 1, 1, generator=rng) < EMBLEM
+        pictures = augment.shift_colours(augment.place(emblem, pictures), rng, FAMILY_COLOURS)
+        return _finish_colour(pictures, rng, hard), self._labels[chosen]
 
 
 class Textures:

@@ -115,17 +115,26 @@ def _vary(points: Tensor, rng: torch.Generator) -> Tensor:
     def normal(scale: float, *shape: int) -> Tensor:
         return scale * torch.randn(count, *shape, generator=rng)
 
-    points = points + normal(0.03, strokes, CONTROLS, 2)
+    points = points + normal(0.035, strokes, CONTROLS, 2)
+    points = _vary_ends(points, normal(0.25, strokes, 2, 1))
     middle = points.mean(2, keepdim=True)
     points = middle + (points - middle) * (1 + normal(0.09, strokes, 1, 2))
     points = points + normal(0.04, strokes, 1, 2)
     angle = normal(0.13)
     rotation = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1)
     slant = torch.eye(2).repeat(count, 1, 1)
-    slant[:, 0, 1] = normal(0.2)
-    slant[:, 0, 0] = normal(0.16).exp()
+    slant[:, 0, 1] = normal(0.22)
+    slant[:, 0, 0] = normal(0.18).exp()
     matrix = slant @ rotation.reshape(count, 2, 2)
     return torch.einsum("nij,nskj->nski", matrix, points)
+
+
+def _vary_ends(points: Tensor, amount: Tensor) -> Tensor:
+    """Makes strokes longer or shorter at both ends, by shares of their outermost pieces."""
+    ends, inner = points[:, :, [0, -1]], points[:, :, [1, -2]]
+    moved = points.clone()
+    moved[:, :, [0, -1]] = ends + amount * (ends - inner)
+    return moved
 
 
 def _bend(points: Tensor, rng: torch.Generator) -> Tensor:

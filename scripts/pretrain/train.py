@@ -23,6 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from scripts.pretrain.banks import Banks, prepare_banks
 from scripts.pretrain.model import (
+    LAYOUT,
     MEAN,
     STD,
     Heads,
@@ -30,17 +31,17 @@ from scripts.pretrain.model import (
     load_network,
     save_network,
 )
-from scripts.pretrain.sources import Drawings, Glyphs, Source, Strokes, Textures
+from scripts.pretrain.sources import Drawings, Families, Glyphs, Source, Strokes, Textures
 
-STROKE_CLASSES = 1000
-BATCH = {"strokes": 52, "glyphs": 42, "drawings": 30, "textures": 8}
-SIDES = (32, 40, 48)
-SIDE_WEIGHTS = (0.45, 0.4, 0.15)
-LATER_SIDES = (32, 48, 64)  # of a run that goes on from an earlier one
-LATER_SIDE_WEIGHTS = (0.3, 0.5, 0.2)
+STROKE_CLASSES = 2000
+BATCH = {"strokes": 52, "glyphs": 36, "drawings": 28, "families": 20, "textures": 8}
+INK = ("strokes", "glyphs")  # their thumbnails are not asked for
+SIDES = (32, 48, 64)
+SIDE_WEIGHTS = (0.3, 0.5, 0.2)
 PEAK_RATE, WEIGHT_DECAY, WARM_UP = 3e-3, 0.05, 0.05
 EASY_SHARE = 0.2  # of the steps, over which hard batches become the rule
 LABEL_SMOOTHING = 0.05
+THUMBNAIL_WEIGHT = 2.0
 REPORT_EVERY, SAVE_EVERY = 100, 250
 WORKERS = 2
 
@@ -72,11 +73,14 @@ class Learner(nn.Module):
     def forward(self, pictures: Tensor, labels: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The summed loss, and the share of right answers of each source."""
         counts = {name: len(part) for name, part in labels.items()}
-        logits = self.heads(self.network(pictures), counts)
+        logits, thumbnails = self.heads(self.network(pictures), counts)
         losses = [
             functional.cross_entropy(logits[name], labels[name], label_smoothing=LABEL_SMOOTHING)
             for name in labels
         ]
+        ink = sum(counts[name] for name in INK)
+        seen = functional.adaptive_avg_pool2d(pictures[ink:], LAYOUT).flatten(1)
+        losses.append(THUMBNAIL_WEIGHT * functional.mse_loss(thumbnails[ink:], seen))
         right = [(logits[name].argmax(1) == labels[name]).float().mean() for name in labels]
         return torch.stack(losses).sum(), torch.stack(right)
 
@@ -87,6 +91,7 @@ def build_sources(banks: Banks, seed: int) -> dict[str, Source]:
         "strokes": Strokes(STROKE_CLASSES, seed),
         "glyphs": Glyphs(banks.glyphs),
         "drawings": Drawings(banks.drawings, banks.textures),
+        "families": Families(banks.families, banks.drawings),
         "textures": Textures(banks.textures),
     }
 
@@ -94,9 +99,7 @@ def build_sources(banks: Banks, seed: int) -> dict[str, Source]:
 def choose_kind(step: int, settings: Settings) -> tuple[int, bool]:
     """Side and difficulty of a step's pictures: the same in all processes."""
     rng = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-    sides, weights = (SIDES, LATER_SIDES), (SIDE_WEIGHTS, LATER_SIDE_WEIGHTS)
-    drawn = torch.multinomial(torch.tensor(weights[settings.stage]), 1, generator=rng)
-    side = sides[settings.stage][int(drawn)]
+    side = SIDES[int(torch.multinomial(torch.tensor(SIDE_WEIGHTS), 1, generator=rng))]
     hard_share = 1.0 if settings.stage else step / max(1.0, EASY_SHARE * settings.steps)
     return side, bool(torch.rand((), generator=rng) < hard_share)
 
