@@ -16,8 +16,10 @@ from graft.bank.bucketed import AnyFeed
 from graft.bank.feed import Reader
 from graft.bank.source import open_source
 from graft.bank.store import STORAGE
+from graft.bank.way import Wish
 from graft.data.augment import augmentation
-from graft.device import pick_device, prefix_engine, training_precision
+from graft.device import pick_device, training_precision
+from graft.engines import check_engine
 from graft.errors import unknown_name
 from graft.export.native import save_model
 from graft.heads.build import build_head
@@ -160,11 +162,15 @@ def begin(
     recipe = resolve(recipe, network, prepared)
     phases = phases_for(str(recipe.strategy), network)
     device = next(network.parameters()).device
+    wish = Wish(recipe.engine, recipe.prefix_batch)
     feed = parts.open_feed(
-        prepared.opened, prepared.digests, network, device, root, progress, recipe.storage
+        prepared.opened, prepared.digests, network, device, root, progress, recipe.storage, wish
     )
     with clock.part("prefix"):
         pretrained = feed.activations(len(backbone.blocks), backbone)
+    if feed.way:
+        way = {"engine": feed.way.engine, "prefix_batch": feed.way.batch_size}
+        recipe = recipe.model_copy(update=way)
     runner = StageRunner(network, feed, device, training_options(recipe), History(), progress)
     runner.warnings += prepared.warnings
     auditor = Auditor(network)
@@ -238,10 +244,10 @@ def conclude(
         **plan_part(network, runner.records, attempt.phases[-1].plan, proof),
         "preprocess": network.backbone.spec.to_dict(),
         "bank": feed.use.to_dict(),
-        "engine": prefix_engine(device),
+        "engine": feed.way.identity(device) if feed.way else None,
         "precision": training_precision(device),
         **(extra or {}),
-        "warnings": [*dict.fromkeys(runner.warnings)],
+        "warnings": [*dict.fromkeys([*runner.warnings, *feed.warnings])],
         "seconds": attempt.clock.seconds(),
     }
     return _finish(network, folder, result)
@@ -279,7 +285,7 @@ def check_names(recipe: Recipe) -> None:
     augmentation(recipe.augment)
     build_scenario(recipe.scenario)
     build_head(recipe.head, 1, 2)
-    pick_device(recipe.device)
+    check_engine(recipe.engine, pick_device(recipe.device))
     if recipe.strategy is not None:
         build_strategy(recipe.strategy)
 
