@@ -125,19 +125,26 @@ def build_network(
 
 @pytest.fixture(scope="session")
 def make_feed(photos: Path) -> Callable[..., Feed]:
-    """`make_feed(network, folder=photos)`: all rows of a folder, in the present bank."""
+    """`make_feed(network, folder=photos, wish)`: all rows of a folder, in the present bank.
+
+    Unless another wish is given, the prefix runs eagerly in batches of 64.
+    """
     import torch
 
     from graft.bank import bank_folder
     from graft.bank.feed import Feed
     from graft.bank.pixels import Pixels
+    from graft.bank.way import Wish
     from graft.data import read
     from graft.progress import Silent
 
-    def make(network: Network, folder: Path = photos) -> Feed:
+    eagerly = Wish("eager", 64)
+
+    def make(network: Network, folder: Path = photos, wish: Wish = eagerly) -> Feed:
         pixels = Pixels(read(folder), network.backbone.spec, bank_folder(), Silent())
         digests = [digest for digest in pixels.digests if digest]
-        return Feed(pixels, digests, network, torch.device("cpu"), bank_folder(), Silent())
+        root, cpu = bank_folder(), torch.device("cpu")
+        return Feed(pixels, digests, network, cpu, root, Silent(), wish=wish)
 
     return make
 

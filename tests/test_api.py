@@ -73,6 +73,7 @@ def test_the_import_is_cheap() -> None:
 def test_every_setting_reaches_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     values: Json = {
         "data": "d", "input": "i", "label": "l", "group": "g", "test": "t",
+        "engine": "eager", "prefix_batch": 7,
         "task": "classification", "validation": 0.3, "backbone": "b", "weights": "w", "size": 64,
         "head": "mlp:3", "dropout": 0.1, "strategy": "full", "scenario": "standard", "epochs": 3,
         "batch_size": 5, "lr": 0.5, "optimizer": "sgd", "schedule": "constant",

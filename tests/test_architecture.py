@@ -17,6 +17,7 @@ FLOORS = (
     ("errors", "types", "device", "progress", "recipe"),
     ("backbones", "heads", "data", "closedform"),
     ("network", "statistics"),
+    ("engines",),
     ("plan", "evaluation", "export"),
     ("bank", "tasks"),
     ("strategies", "objectives"),
@@ -37,8 +38,16 @@ FLOORS = (
 ALLOWED_ON_ONE_FLOOR = {("types", "errors"), ("device", "errors"), ("recipe", "errors")}
 ALLOWED_ON_ONE_FLOOR |= {("recipe", "types")}
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-FEW_HOMES = {"timm": 2, "peft": 1, "pyarrow": 3, "datasets": 1, "matplotlib": 2, "typer": 11}
-FEW_HOMES |= {"transformers": 2}
+FEW_HOMES = {
+    "timm": 2,
+    "peft": 1,
+    "onnxruntime": 1,
+    "pyarrow": 3,
+    "datasets": 1,
+    "matplotlib": 2,
+    "typer": 11,
+    "transformers": 2,
+}
 
 LONGEST_FILE = 400
 LONGEST_BODY = 60

@@ -68,6 +68,8 @@ def fit(
     seed: int | None = None,
     device: str | None = None,
     storage: str | None = None,
+    engine: str | None = None,
+    prefix_batch: int | None = None,
     threads: int | None = None,
     budget: str | None = None,
     compare: bool = False,
@@ -116,6 +118,9 @@ def fit(
         seed: Of splits, heads, orders and augmentations.
         device: `auto`, `cpu`, `cuda` or `mps`.
         storage: Type in which the bank keeps frozen outputs: `float32` or `float16`.
+        engine: What computes frozen blocks: `auto`, `eager`, `folded`, `packed`, `onnxruntime`,
+            `half` or `compiled`.
+        prefix_batch: Rows that frozen blocks compute at a time; None takes what fits into memory.
         threads: CPU threads.
         budget: Time for the search, `90s`, `10m` or `1h`; `backbone` may then name several,
             separated by commas, and without one those that need no network are candidates.
@@ -164,6 +169,8 @@ def fit(
         "seed": seed,
         "device": device,
         "storage": storage,
+        "engine": engine,
+        "prefix_batch": prefix_batch,
         "threads": threads,
     }
     changes: Json = {name: value for name, value in given.items() if value is not None}

@@ -66,16 +66,6 @@ def precision(device: torch.device) -> AbstractContextManager[object]:
     return torch.autocast(device.type, dtype=dtype) if dtype else nullcontext()
 
 
-def prefix_engine(device: torch.device) -> str:
-    """What computes the frozen blocks: part of the bank's key. Always float32.
-
-    >>> import torch
-    >>> prefix_engine(torch.device("cpu"))
-    'torch-eager-cpu-float32'
-    """
-    return f"torch-eager-{device.type}-float32"
-
-
 def training_precision(device: torch.device) -> str:
     """The type of the forward pass in gradient training.
 

@@ -54,6 +54,9 @@ class Recipe(BaseModel):
         seed: Of splits, heads, orders and augmentations.
         device: `auto`, `cpu`, `cuda` or `mps`.
         storage: Type in which the bank keeps frozen outputs: `float32` or `float16`.
+        engine: What computes frozen blocks: `auto`, `eager`, `folded`, `packed`, `onnxruntime`,
+            `half` or `compiled`; `auto` takes the one whose values are in the bank, or the fastest.
+        prefix_batch: Rows that frozen blocks compute at a time; None takes what fits into memory.
         threads: CPU threads; None takes what PyTorch takes and writes it down.
     """
 
@@ -93,6 +96,8 @@ class Recipe(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**32)
     device: str = "auto"
     storage: str = "float32"
+    engine: str = "auto"
+    prefix_batch: int | None = Field(default=None, ge=1, le=4096)
     threads: int | None = Field(default=None, ge=1)
 
     def write(self, path: Path) -> None:

@@ -17,10 +17,12 @@ from graft.bank.bucketed import AnyFeed
 from graft.bank.feed import Reader
 from graft.bank.source import open_source
 from graft.bank.store import STORAGE
+from graft.bank.way import Wish
 from graft.data.augment import augmentation
 from graft.data.kinds import kinds_named
 from graft.data.targets import is_plain
-from graft.device import pick_device, prefix_engine, training_precision
+from graft.device import pick_device, training_precision
+from graft.engines import check_engine
 from graft.errors import DataError, unknown_name
 from graft.export.native import save_model
 from graft.heads.build import build_head
@@ -179,11 +181,15 @@ def begin(
     recipe = resolve(recipe, network, prepared)
     phases = phases_for(str(recipe.strategy), network)
     device = next(network.parameters()).device
+    wish = Wish(recipe.engine, recipe.prefix_batch)
     feed = parts.open_feed(
-        prepared.opened, prepared.digests, network, device, root, progress, recipe.storage
+        prepared.opened, prepared.digests, network, device, root, progress, recipe.storage, wish
     )
     with clock.part("prefix"):
         pretrained = feed.activations(len(backbone.blocks), backbone)
+    if feed.way:
+        way = {"engine": feed.way.engine, "prefix_batch": feed.way.batch_size}
+        recipe = recipe.model_copy(update=way)
     runner = StageRunner(network, feed, device, training_options(recipe), History(), progress)
     runner.warnings += prepared.warnings
     auditor = Auditor(network)
@@ -257,10 +263,10 @@ def conclude(
         **plan_part(network, runner.records, attempt.phases[-1].plan, proof),
         "preprocess": network.backbone.spec.to_dict(),
         "bank": feed.use.to_dict(),
-        "engine": prefix_engine(device),
+        "engine": feed.way.identity(device) if feed.way else None,
         "precision": training_precision(device),
         **(extra or {}),
-        "warnings": [*dict.fromkeys(runner.warnings)],
+        "warnings": [*dict.fromkeys([*runner.warnings, *feed.warnings])],
         "seconds": attempt.clock.seconds(),
     }
     tasks = prepared.examples.tasks
@@ -305,7 +311,7 @@ def check_names(recipe: Recipe) -> None:
     if recipe.scenario is not None:
         build_scenario(recipe.scenario)
     build_head(recipe.head, 1, 2)
-    pick_device(recipe.device)
+    check_engine(recipe.engine, pick_device(recipe.device))
     if recipe.strategy is not None:
         build_strategy(recipe.strategy)
 

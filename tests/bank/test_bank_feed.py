@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from graft.bank import feed as feed_file
-from graft.bank.feed import PREFIX_BATCH, Feed
+from graft.bank.feed import Feed
 from graft.errors import ResourceError
 from graft.network import Network
 from graft.types import IntArray
 
+PREFIX_BATCH = 64  # of `make_feed`
 MakeNetwork = Callable[..., Network]
 MakeFeed = Callable[..., Feed]
 ARCHITECTURES = ("test_resnet", "test_vit", "test_efficientnet")

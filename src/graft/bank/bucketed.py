@@ -13,6 +13,8 @@ from graft.backbones.text import PADDING
 from graft.bank.feed import BankUse, Feed, Reader
 from graft.bank.inputs import Inputs
 from graft.bank.tokens import Tokens
+from graft.bank.way import Way, Wish
+from graft.engines import AUTO
 from graft.network import Network
 from graft.progress import Progress
 from graft.types import IntArray
@@ -32,6 +34,7 @@ class BucketedFeed:
         root: The bank's folder.
         progress: Told about every batch that has to be computed.
         storage: The type that outputs are stored in: `float32` or `float16`.
+        wish: Engine and batch size of the prefix; where they are open, eager and 64.
     """
 
     def __init__(
@@ -43,8 +46,11 @@ class BucketedFeed:
         root: Path,
         progress: Progress,
         storage: str = "float32",
+        wish: Wish = Wish(),  # noqa: B008 - a value
     ) -> None:
+        wanted = Wish("eager" if wish.engine == AUTO else wish.engine, wish.batch_size or 64)
         self.use = BankUse(storage)
+        self.warnings: list[str] = []
         self.device = device
         self._lengths = np.array([tokens.length(digest) for digest in digests], dtype=np.int64)
         self._place = np.zeros(len(digests), dtype=np.int64)
@@ -53,8 +59,8 @@ class BucketedFeed:
             members = np.flatnonzero(self._lengths == length)
             self._place[members] = np.arange(len(members))
             chosen = [digests[row] for row in members.tolist()]
-            feed = Feed(tokens.at(length), chosen, network, device, root, progress, storage)
-            feed.use = self.use
+            feed = Feed(tokens.at(length), chosen, network, device, root, progress, storage, wanted)
+            feed.use, feed.warnings = self.use, self.warnings
             self._feeds[length] = feed
         self.inputs: Inputs = next(iter(self._feeds.values())).inputs
 
@@ -64,6 +70,17 @@ class BucketedFeed:
     def lengths(self) -> IntArray | None:
         """(N,) padded length of each row."""
         return self._lengths
+
+    @property
+    def way(self) -> Way | None:
+        """How the frozen layers ran, in the smallest batches of any bucket."""
+        ways = [feed.way for feed in self._feeds.values() if feed.way is not None]
+        return min(ways, key=lambda way: way.batch_size, default=None)
+
+    @property
+    def tolerance(self) -> float:
+        """How far the engine's outputs may be from eager ones, relative to the largest."""
+        return max(feed.tolerance for feed in self._feeds.values())
 
     def raw(self, rows: IntArray) -> Tensor:
         """(N, L) packed tokens, padded to the longest of these rows' buckets."""

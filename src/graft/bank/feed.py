@@ -16,19 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from graft.bank.inputs import Inputs
-from graft.bank.key import PLAIN, View, prefix_key
+from graft.bank.key import PLAIN, PrefixKeys, View, prefix_keys
 from graft.bank.store import SEGMENT_BYTES, SEGMENT_SECONDS, Shelf, open_shelf, row_range
+from graft.bank.way import Way, Wish, chosen_batch, chosen_engine, halved, stored_way
 from graft.data.ahead import map_ahead
 from graft.data.augment import augmented_views
-from graft.device import prefix_engine
+from graft.engines import ENGINES, Engine, OutOfMemory, memory_watched
 from graft.network import Network
 from graft.progress import Progress
 from graft.types import IntArray, Json
 
 Reader = Callable[[IntArray], Tensor]
 
-# The prefix runs in batches of its own, so that a stored value never depends on the training batch.
-PREFIX_BATCH = 64
 # Batches of pixels that are read while the prefix computes.
 BATCHES_AHEAD = 2
 # Below this a reader keeps its rows in memory instead of asking the memory-mapped file.
@@ -82,6 +81,7 @@ class Feed:
         root: The bank's folder.
         progress: Told about every batch that has to be computed.
         storage: The type that outputs are stored in: `float32` or `float16`.
+        wish: Engine and batch size of the prefix, as far as they are given.
     """
 
     def __init__(
@@ -93,9 +93,13 @@ class Feed:
         root: Path,
         progress: Progress,
         storage: str = "float32",
+        wish: Wish = Wish(),  # noqa: B008 - a value
     ) -> None:
         self.use = BankUse(storage)
         self.inputs = inputs
+        self.way: Way | None = None
+        self.warnings: list[str] = []
+        self._wish = wish
         self._digests = list(digests)
         self._network = network
         self.device = device
@@ -124,74 +128,136 @@ class Feed:
             OutputError: The bank cannot be written.
             ResourceError: The disk is full, or a value is too large for the storage type.
         """
-        plain = prefix_key(
-            self._network,
-            depth,
-            inputs=self.inputs.key,
-            engine=prefix_engine(self.device),
-            batch_size=PREFIX_BATCH,
-            storage=self.use.storage,
-        )
-        known = f"{plain} {view}"
+        storage = self.use.storage
+        keys = prefix_keys(self._network, depth, inputs=self.inputs.key, storage=storage)
+        known = f"{keys.name()} {view}"
         if known not in self._readers:
-            about = self._about(depth, view)
-            shelf = open_shelf(self._root, view.key(plain), storage=self.use.storage, about=about)
-            self._readers[known] = self._filled(shelf, prefix, view)
+            about = _about(self._network, depth, self.inputs.size, view, storage)
+            job = _Job(prefix, view, keys, about)
+            self._readers[known] = self._open(job)
         return self._readers[known]
 
-    def _about(self, depth: int, view: View) -> Json:
-        backbone = self._network.backbone
-        name, blocks = backbone.name, len(backbone.blocks)
-        where = "features" if depth == blocks else f"after block {depth} of {blocks}"
-        size = self.inputs.size
-        views = f", {view.augment} views" if view.number else ""
-        return {"kind": "prefix", "what": f"{name} {size} {where}, {self.use.storage}{views}"}
+    @property
+    def tolerance(self) -> float:
+        """How far the engine's outputs may be from eager ones, relative to the largest."""
+        return ENGINES[self.way.engine].tolerance if self.way else 0.0
 
-    def _filled(self, shelf: Shelf, prefix: nn.Module, view: View) -> Reader:
+    def _open(self, job: _Job) -> Reader:
+        """All rows, from the shelf of the way that is settled, stored or chosen now."""
         begun = perf_counter()
-        digests = [view.digest(digest) for digest in self._digests]
+        digests = [job.view.digest(digest) for digest in self._digests]
+        if self.way is not None:
+            self._wish = Wish(self.way.engine, self.way.batch_size)
+        way = stored_way(self._wish, self.device, partial(self._stored, job), digests)
+        shelf = self._shelf(job, way) if way else None
+        computed = 0
+        if shelf is None or _missing(shelf, digests):
+            wish = Wish(way.engine, way.batch_size) if way else self._wish
+            way, shelf, computed = self._compute(job, wish, digests)
+        self.way = self.way or way
         places = shelf.claim(digests)
-        missing = {digests[row]: row for row in (places[:, 0] < 0).nonzero()[0][::-1]}
-        if missing:
-            self._fill(shelf, sorted(missing.values()), prefix, view)
-            places = shelf.claim(digests)
-        self.use.count(shelf, len(digests), len(missing), perf_counter() - begun)
+        self.use.count(shelf, len(digests), computed, perf_counter() - begun)
         return shelf.reader(places, MEMORY_BYTES)
 
-    def _fill(self, shelf: Shelf, rows: Sequence[int], prefix: nn.Module, view: View) -> None:
+    def _compute(self, job: _Job, wish: Wish, digests: Sequence[bytes]) -> tuple[Way, Shelf, int]:
+        """Fill the shelf of a way that fulfils the wish; halve the batch where memory runs out."""
+        with memory_watched():
+            batch = chosen_batch(wish, job.prefix, self._inputs(job, [0], 1))
+        while True:
+            try:
+                with memory_watched():
+                    return self._compute_in(batch, job, wish, digests)
+            except OutOfMemory:
+                smaller = halved(batch)
+                self.warnings.append(
+                    f"Memory ran out: the frozen blocks run in batches of {smaller}, not {batch}."
+                )
+                batch = smaller
+
+    def _compute_in(
+        self, batch: int, job: _Job, wish: Wish, digests: Sequence[bytes]
+    ) -> tuple[Way, Shelf, int]:
+        first = self._inputs(job, [*range(min(batch, len(digests)))], batch)
+        engine = chosen_engine(wish, job.prefix, first, len(set(digests)), self.warnings)
+        way = Way(engine.name, batch)
+        shelf = self._shelf(job, way)
+        missing = _missing(shelf, digests)
+        self._fill(shelf, missing, engine, job, batch)
+        return way, shelf, len(missing)
+
+    def _key(self, job: _Job, way: Way) -> str:
+        return job.view.key(job.keys.key(way.identity(self.device), way.batch_size))
+
+    def _shelf(self, job: _Job, way: Way) -> Shelf:
+        storage = self.use.storage
+        return open_shelf(self._root, self._key(job, way), storage=storage, about=job.about)
+
+    def _stored(self, job: _Job, way: Way) -> Shelf | None:
+        """The shelf of a way, where there is one."""
+        return self._shelf(job, way) if (self._root / self._key(job, way)).is_dir() else None
+
+    def _fill(
+        self, shelf: Shelf, rows: Sequence[int], engine: Engine, job: _Job, batch: int
+    ) -> None:
         task = "frozen blocks"
         self._progress.start(task, len(rows))
         writer = _Writer(shelf)
-        for picked, pixels in self._batches(rows, view):
-            digests = [view.digest(self._digests[row]) for row in picked]
-            writer.add(digests, self._run(prefix, pixels)[: len(picked)])
+        for picked, pixels in self._batches(rows, job.view, batch):
+            digests = [job.view.digest(self._digests[row]) for row in picked]
+            inputs = self.inputs.prepare(pixels.to(self.device))
+            writer.add(digests, engine(inputs)[: len(picked)].cpu())
             self._progress.advance(task, len(picked))
         writer.flush()
         self._progress.finish(task)
 
-    def _batches(self, rows: Sequence[int], view: View) -> Iterator[tuple[list[int], Tensor]]:
+    def _batches(
+        self, rows: Sequence[int], view: View, batch: int
+    ) -> Iterator[tuple[list[int], Tensor]]:
         """Rows and their pixels in full batches (the last one is padded), read ahead."""
-        pieces = [[rows[at] for at in piece] for piece in row_range(len(rows), PREFIX_BATCH)]
-        read = partial(self._padded, view=view)
+        pieces = [[rows[at] for at in piece] for piece in row_range(len(rows), batch)]
+        read = partial(self._padded, view=view, batch=batch)
         pixels = map_ahead(read, pieces, workers=1, waiting=BATCHES_AHEAD)
         return zip(pieces, pixels, strict=True)
 
-    def _padded(self, rows: list[int], view: View) -> Tensor:
-        """(PREFIX_BATCH, C, H, W) uint8 pixels of this view."""
+    def _padded(self, rows: list[int], view: View, batch: int) -> Tensor:
+        """(batch, C, H, W) uint8 pixels of this view."""
         digests = [self._digests[row] for row in rows]
-        digests += digests[-1:] * (PREFIX_BATCH - len(rows))
+        digests += digests[-1:] * (batch - len(rows))
         pixels = self.inputs.read(digests)
         if view.number == 0:
             return pixels
         seeds = [int.from_bytes(view.digest(digest)[:8]) >> 1 for digest in digests]
         return augmented_views(view.augment, pixels, seeds)
 
-    def _run(self, prefix: nn.Module, pixels: Tensor) -> Tensor:
+    def _inputs(self, job: _Job, rows: list[int], batch: int) -> Tensor:
+        """(batch, ...) inputs of the prefix, on the device."""
         self._network.eval()
-        inputs = self.inputs.prepare(pixels.to(self.device))
-        with torch.inference_mode():
-            outputs: Tensor = prefix(inputs)
-        return outputs.float().cpu()
+        return self.inputs.prepare(self._padded(rows, job.view, batch).to(self.device))
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A prefix and a view, with the keys and the description of what they give."""
+
+    prefix: nn.Module
+    view: View
+    keys: PrefixKeys
+    about: Json
+
+
+def _about(network: Network, depth: int, size: str, view: View, storage: str) -> Json:
+    """What stands on a shelf, for people."""
+    backbone = network.backbone
+    blocks = len(backbone.blocks)
+    where = "features" if depth == blocks else f"after block {depth} of {blocks}"
+    views = f", {view.augment} views" if view.number else ""
+    return {"kind": "prefix", "what": f"{backbone.name} {size} {where}, {storage}{views}"}
+
+
+def _missing(shelf: Shelf, digests: Sequence[bytes]) -> list[int]:
+    """The first row of every picture that is not stored whole."""
+    absent = (shelf.claim(digests)[:, 0] < 0).nonzero()[0]
+    return sorted({digests[row]: int(row) for row in absent[::-1]}.values())
 
 
 class _Writer:

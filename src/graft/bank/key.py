@@ -51,6 +51,55 @@ def tokens_key(spec: TextSpec) -> str:
 _TOKEN_FIELDS = ("max_length", "long", "tokenizer")
 
 
+@dataclass(frozen=True, slots=True)
+class PrefixKeys:
+    """The keys of the outputs of the first blocks, whatever computes them.
+
+    Attributes:
+        fields: All that they depend on but the engine and the size of its batches.
+    """
+
+    fields: Json
+
+    def key(self, engine: str, batch_size: int) -> str:
+        """The key of what this engine computes in batches of this size."""
+        return _digest({**self.fields, "engine": engine, "batch_size": batch_size})
+
+    def name(self) -> str:
+        """The same for every engine and batch size."""
+        return _digest(self.fields)
+
+
+def prefix_keys(
+    network: Network, depth: int, *, inputs: str, storage: str = "float32"
+) -> PrefixKeys:
+    """Keys of the outputs of the first `depth` blocks, as they are stored.
+
+    Args:
+        network: Whose blocks.
+        depth: How many.
+        inputs: The key of what they read.
+        storage: As this type.
+    """
+    backbone = network.backbone
+    tensors = {**dict(backbone.model.named_parameters()), **dict(backbone.model.named_buffers())}
+    names = [name for block in backbone.blocks[:depth] for name in block.tensors]
+    weights = {name: tensor_digest(tensors[name]).hex() for name in sorted(names)}
+    return PrefixKeys(
+        {
+            "kind": "prefix",
+            "pixels": inputs,
+            "spec": backbone.spec.to_dict(),
+            "architecture": backbone.architecture,
+            "model_args": backbone.config.get("model_args", {}),
+            "depth": depth,
+            "weights": weights,
+            "torch": torch.__version__,
+            "storage": storage,
+        }
+    )
+
+
 def prefix_key(
     network: Network,
     depth: int,
@@ -60,35 +109,8 @@ def prefix_key(
     batch_size: int,
     storage: str = "float32",
 ) -> str:
-    """The key of the outputs of the first `depth` blocks, as they are stored.
-
-    Args:
-        network: Whose blocks.
-        depth: How many.
-        inputs: The key of what they read.
-        engine: What computes them.
-        batch_size: In batches of this size.
-        storage: As this type.
-    """
-    backbone = network.backbone
-    tensors = {**dict(backbone.model.named_parameters()), **dict(backbone.model.named_buffers())}
-    names = [name for block in backbone.blocks[:depth] for name in block.tensors]
-    weights = {name: tensor_digest(tensors[name]).hex() for name in sorted(names)}
-    return _digest(
-        {
-            "kind": "prefix",
-            "pixels": inputs,
-            "spec": backbone.spec.to_dict(),
-            "architecture": backbone.architecture,
-            "model_args": backbone.config.get("model_args", {}),
-            "depth": depth,
-            "weights": weights,
-            "engine": engine,
-            "torch": torch.__version__,
-            "batch_size": batch_size,
-            "storage": storage,
-        }
-    )
+    """The key for one engine and batch size; see `prefix_keys`."""
+    return prefix_keys(network, depth, inputs=inputs, storage=storage).key(engine, batch_size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,5 +81,5 @@ def _check(network: Network, reader: Reader, suffix: nn.Module, feed: AnyFeed) -
         cached = suffix(reader(rows).to(feed.device))
     scale = max(1.0, float(uncached.abs().max()))
     difference = float((cached - uncached).abs().max()) / scale
-    if not difference <= TOLERANCE:
+    if not difference <= max(TOLERANCE, feed.tolerance):
         raise CannotSplit(f"cached and uncached outputs differ by {difference:.1e}")

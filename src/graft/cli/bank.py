@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graft.cli.console import Bars, output, print_json
 from graft.cli.options import AsJson
-from graft.types import Json
+
+if TYPE_CHECKING:
+    from graft.types import Json
 
 KEY_SHOWN = 12
 

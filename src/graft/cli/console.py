@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -16,7 +17,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from graft.types import Json
+if TYPE_CHECKING:
+    from graft.types import Json
 
 
 def print_json(value: Json) -> None:

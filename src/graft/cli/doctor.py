@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graft.cli.console import Bars, output, print_json
 from graft.cli.options import AsJson, Backbone, Data, Group, Input, Label, Size, Weights
-from graft.types import Json
+
+if TYPE_CHECKING:
+    from graft.types import Json
 
 MARKS = {"fault": "FAULT", "note": "note "}
 

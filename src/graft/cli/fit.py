@@ -104,6 +104,15 @@ def fit(
     storage: Annotated[
         str | None, typer.Option(help="Bank of frozen outputs: float32 or float16. [float32]")
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="For frozen blocks: eager, folded, packed, onnxruntime, half, compiled. [auto]"
+        ),
+    ] = None,
+    prefix_batch: Annotated[
+        int | None, typer.Option(help="Rows that frozen blocks compute at a time. [what fits]")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads. [all cores]")] = None,
     budget: Annotated[
         str | None,
@@ -160,6 +169,8 @@ def fit(
             seed=seed,
             device=device,
             storage=storage,
+            engine=engine,
+            prefix_batch=prefix_batch,
             threads=threads,
             budget=budget,
             compare=compare,

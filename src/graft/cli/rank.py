@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graft.cli.console import Bars, messages, output, print_json
 from graft.cli.options import AsJson, Data, Device, Group, Input, Label, Size, Weights
 from graft.errors import UnknownNameError
-from graft.types import Json
+
+if TYPE_CHECKING:
+    from graft.types import Json
 
 
 def rank(

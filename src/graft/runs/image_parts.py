@@ -15,6 +15,7 @@ from graft.bank.bucketed import AnyFeed
 from graft.bank.feed import Feed
 from graft.bank.inputs import Opened
 from graft.bank.pixels import Pixels
+from graft.bank.way import Wish
 from graft.data import Examples, decode_all, normalise
 from graft.data.examples import Input
 from graft.data.texts import Text
@@ -42,10 +43,11 @@ def open_feed(
     root: Path,
     progress: Progress,
     storage: str = "float32",
+    wish: Wish = Wish(),  # noqa: B008 - a value
 ) -> Feed:
     """Readers of decoded pictures."""
     assert isinstance(opened, Pixels)
-    return Feed(opened, digests, network, device, root, progress, storage)
+    return Feed(opened, digests, network, device, root, progress, storage, wish)
 
 
 def open_now(

@@ -14,6 +14,7 @@ from torch import Tensor
 from graft.backbones.backbone import Backbone
 from graft.bank.bucketed import AnyFeed
 from graft.bank.inputs import Opened
+from graft.bank.way import Wish
 from graft.data import Examples
 from graft.data.examples import IMAGE, TEXT, Input
 from graft.network import Network
@@ -37,8 +38,9 @@ class OpenFeed(Protocol):
         root: Path,
         progress: Progress,
         storage: str = "float32",
+        wish: Wish = Wish(),  # noqa: B008 - a value
     ) -> AnyFeed:
-        """The feed; `storage` is the type that outputs are stored in."""
+        """The feed; `storage` is the type of its outputs, `wish` how they are computed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from graft.backbones.text import TextBackbone
 from graft.bank.bucketed import AnyFeed, BucketedFeed
 from graft.bank.inputs import Opened
 from graft.bank.tokens import Tokens
+from graft.bank.way import Wish
 from graft.data import Examples
 from graft.data.examples import Input
 from graft.data.targets import is_plain
@@ -45,10 +46,11 @@ def open_feed(
     root: Path,
     progress: Progress,
     storage: str = "float32",
+    wish: Wish = Wish(),  # noqa: B008 - a value
 ) -> BucketedFeed:
     """Readers of tokenised texts."""
     assert isinstance(opened, Tokens)
-    return BucketedFeed(opened, digests, network, device, root, progress, storage)
+    return BucketedFeed(opened, digests, network, device, root, progress, storage, wish)
 
 
 def open_now(

@@ -11,7 +11,7 @@ import numpy as np
 from graft.backbones.backbone import Backbone
 from graft.bank import bank_folder, open_shelf, prefix_key
 from graft.bank.pixels import Pixels
-from graft.device import prefix_engine
+from graft.engines import identity
 from graft.heads.build import build_head
 from graft.network import Network
 from graft.selection.boundaries import PooledBlocks
@@ -123,7 +123,7 @@ def _pooled_values(pooled: PooledBlocks, pixels: Pixels, digests: Sequence[bytes
     backbone = pooled.backbone
     device = next(backbone.parameters()).device
     network = Network(backbone, build_head("linear", backbone.num_features, 2))
-    engine = f"{prefix_engine(device)}-pooled-blocks"
+    engine = f"{identity('eager', device)}-pooled-blocks"
     key = prefix_key(
         network, len(backbone.blocks), inputs=pixels.key, engine=engine, batch_size=BATCH
     )

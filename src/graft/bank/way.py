@@ -1,0 +1,124 @@
+"""The way in which a prefix is computed: by which engine, and in batches of which size.
+
+Both stand in the bank's keys: a stored value depends on them by rounding. A way that is left open
+is the one whose values the bank holds already, or else chosen by cost and measurement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from graft.bank.store import Shelf
+from graft.engines import (
+    AUTO,
+    LARGEST_BATCH,
+    Engine,
+    available,
+    fastest,
+    first_sound,
+    fitting_batch,
+    work_of,
+)
+from graft.engines import identity as engine_identity
+from graft.errors import ResourceError
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Engine and batch size."""
+
+    engine: str
+    batch_size: int
+
+    def identity(self, device: torch.device) -> str:
+        """Name, library, device and number type of the engine."""
+        return engine_identity(self.engine, device)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for.
+
+    Attributes:
+        engine: A name, or `auto`.
+        batch_size: Rows, or None for what fits.
+    """
+
+    engine: str = AUTO
+    batch_size: int | None = None
+
+    def ways(self, device: torch.device) -> Iterator[Way]:
+        """All ways that fulfil it on this device, the likeliest first."""
+        engines = [*reversed(available(device))] if self.engine == AUTO else [self.engine]
+        halvings = [LARGEST_BATCH >> power for power in range(LARGEST_BATCH.bit_length())]
+        for size in [self.batch_size] if self.batch_size else halvings:
+            for engine in engines:
+                yield Way(engine, size)
+
+
+def stored_way(
+    wish: Wish,
+    device: torch.device,
+    shelf_of: Callable[[Way], Shelf | None],
+    digests: Sequence[bytes],
+) -> Way | None:
+    """The way whose values the bank holds for most rows, if that is at least half of them.
+
+    Args:
+        wish: What the way must fulfil.
+        device: Where the prefix would run.
+        shelf_of: The shelf of a way, None where there is none yet.
+        digests: The rows wanted.
+    """
+    best, most = None, 0
+    for way in wish.ways(device):
+        shelf = shelf_of(way)
+        if shelf is None or not len(shelf):
+            continue
+        found = int((shelf.locate(digests)[:, 0] >= 0).sum())
+        if found == len(digests):
+            return way
+        if found > most:
+            best, most = way, found
+    return best if 2 * most >= len(digests) else None
+
+
+def chosen_batch(wish: Wish, prefix: nn.Module, row: Tensor) -> int:
+    """The batch that was asked for, or the largest that fits."""
+    return wish.batch_size or fitting_batch(work_of(prefix, row), row.device)
+
+
+def chosen_engine(
+    wish: Wish, prefix: nn.Module, inputs: Tensor, rows: int, warnings: list[str]
+) -> Engine:
+    """The engine for `rows` rows, checked on a real batch.
+
+    Args:
+        wish: Its engine is taken, or a substitute where it fails, with a warning.
+        prefix: Frozen.
+        inputs: (B, ...) the first batch.
+        rows: How many are to be computed.
+        warnings: Gets a sentence about every engine that failed.
+    """
+    if wish.engine == AUTO:
+        return fastest(prefix, inputs, rows, work_of(prefix, inputs[:1]), warnings.append)
+    return first_sound(wish.engine, prefix, inputs, warnings.append)
+
+
+def halved(batch_size: int) -> int:
+    """The next smaller batch, after memory ran out.
+
+    Raises:
+        ResourceError: There is none.
+    """
+    if batch_size == 1:
+        raise ResourceError(
+            "Memory ran out in the frozen blocks with a single row",
+            allowed="room for one row's activations",
+            next="choose a smaller --size or another --backbone",
+        )
+    return batch_size // 2

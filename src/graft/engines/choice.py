@@ -1,0 +1,108 @@
+"""Which engine: by counting operations where the work is small, by a measured trial where not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from time import perf_counter
+
+import torch
+from torch import Tensor, nn
+
+from graft.engines.engine import ENGINES, Engine, available, sound
+from graft.engines.failure import EngineFailed
+from graft.engines.work import Work
+
+# Floating-point operations. Recording and folding take about a second, which eager execution
+# would need longer for only beyond the first figure; an export or a compilation, five to sixty.
+WORTH_FOLDING = {"cpu": 1.5e11, "cuda": 2e13}
+WORTH_TRYING = {
+    "onnxruntime": {"cpu": 4e12},
+    "half": {"cuda": 2e13},
+    "compiled": {"cuda": 1e16},
+}
+# A trial runs about four batches; it must stay a small share of them.
+FEWEST_BATCHES = 20
+# By how much a contender must be faster: what noise alone may show.
+MARGIN = 0.95
+
+
+def fastest(
+    prefix: nn.Module, inputs: Tensor, rows: int, work: Work, notes: Callable[[str], None]
+) -> Engine:
+    """The engine for `rows` rows, checked against eager.
+
+    Little work is done eagerly, more by the folded graph (packed on CPUs), without a measurement,
+    so that equal data get equal engines. Where the work is so much that an export or a
+    compilation can pay, the contenders are timed on a real batch and the fastest is taken.
+
+    Args:
+        prefix: Frozen.
+        inputs: (B, ...) the first real batch.
+        rows: How many rows are to be computed.
+        work: Cost of one row.
+        notes: Told a sentence about every engine that failed.
+    """
+    kind, total = inputs.device.type, work.operations * rows
+    if inputs.ndim != 4 or total < WORTH_FOLDING.get(kind, float("inf")):
+        return sound("eager", prefix, inputs)
+    best = first_sound(_standard(inputs.device), prefix, inputs, notes)
+    if rows < FEWEST_BATCHES * len(inputs):
+        return best
+    contenders = [
+        name
+        for name in available(inputs.device)
+        if total >= WORTH_TRYING.get(name, {}).get(kind, float("inf"))
+    ]
+    return _race(best, _sound_ones(contenders, prefix, inputs, notes), inputs)
+
+
+def first_sound(
+    name: str, prefix: nn.Module, inputs: Tensor, notes: Callable[[str], None]
+) -> Engine:
+    """This engine, or the first of its substitutes whose answers are right; eager is the last."""
+    while name != "eager":
+        try:
+            return sound(name, prefix, inputs)
+        except EngineFailed as failure:
+            after = ENGINES[name].slower
+            notes(f"The engine '{name}' is not used, '{after}' is: {failure}.")
+            name = after
+    return sound("eager", prefix, inputs)
+
+
+def _standard(device: torch.device) -> str:
+    return "packed" if "packed" in available(device) else "folded"
+
+
+def _sound_ones(
+    names: list[str], prefix: nn.Module, inputs: Tensor, notes: Callable[[str], None]
+) -> Iterator[Engine]:
+    for name in names:
+        try:
+            yield sound(name, prefix, inputs)
+        except EngineFailed as failure:
+            notes(f"The engine '{name}' is not used: {failure}.")
+
+
+def _race(best: Engine, contenders: Iterator[Engine], inputs: Tensor) -> Engine:
+    seconds = None
+    for engine in contenders:
+        seconds = _seconds(best, inputs) if seconds is None else seconds
+        found = _seconds(engine, inputs)
+        if found < MARGIN * seconds:
+            best, seconds = engine, found
+    return best
+
+
+def _seconds(engine: Engine, inputs: Tensor) -> float:
+    """Of one batch; every engine has run one before, in its check."""
+    _wait(inputs.device)
+    begun = perf_counter()
+    engine(inputs)
+    _wait(inputs.device)
+    return perf_counter() - begun
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

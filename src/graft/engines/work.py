@@ -1,0 +1,88 @@
+"""What one row costs a prefix: operations and memory; and the batch that fits."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+LARGEST_BATCH = 64
+# What a batch's activations may take: enough for full speed, and little beside the data.
+CPU_BYTES = 2**30
+SHARE_OF_MEMORY = 1 / 8
+GPU_SHARE = 1 / 4
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Of one row.
+
+    Attributes:
+        operations: Floating-point operations.
+        bytes: The largest sum of one operation's inputs and output, without the weights.
+    """
+
+    operations: float
+    bytes: int
+
+
+class _Memory(TorchDispatchMode):
+    """Remembers the largest operation's activations."""
+
+    def __init__(self, weights: frozenset[int]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._weights = weights
+        self.largest = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        output = func(*args, **(kwargs or {}))
+        tensors = [a for a in (*args, output) if isinstance(a, Tensor)]
+        live = {t.data_ptr(): t.nbytes for t in tensors if t.data_ptr() not in self._weights}
+        self.largest = max(self.largest, sum(live.values()))
+        return output
+
+
+def work_of(prefix: nn.Module, row: Tensor) -> Work:
+    """Run one row eagerly and count.
+
+    Args:
+        prefix: Frozen.
+        row: (1, ...) inputs.
+    """
+    tensors = (*prefix.parameters(), *prefix.buffers())
+    memory = _Memory(frozenset(tensor.data_ptr() for tensor in tensors))
+    with torch.no_grad(), FlopCounterMode(display=False) as counter, memory:
+        prefix(row)
+    return Work(float(counter.get_total_flops()), memory.largest)
+
+
+def fitting_batch(work: Work, device: torch.device) -> int:
+    """The largest power of two of rows, at most 64, whose activations fit.
+
+    It depends on the model and on the machine's whole memory, never on what is free just now, so
+    that a later run asks the bank for the same values.
+
+    >>> fitting_batch(Work(0.0, 2**20), torch.device("cpu"))
+    64
+    """
+    # A shortcut is still alive beside the largest operation.
+    wanted = max(1, work.bytes + work.bytes // 2)
+    rows = min(LARGEST_BATCH, max(1, int(_budget(device) // wanted)))
+    return 1 << (rows.bit_length() - 1)
+
+
+def _budget(device: torch.device) -> float:
+    if device.type == "cuda":
+        return GPU_SHARE * float(torch.cuda.get_device_properties(device).total_memory)
+    try:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # not on every system
+        return CPU_BYTES
+    return min(CPU_BYTES, SHARE_OF_MEMORY * total)
