@@ -91,8 +91,8 @@ def fit(
         backbone: `bundled`, `minilm`, a name of timm or transformers, a folder; None: no download.
         weights: `pretrained`, `random` or a weights file.
         size: Height and width in pixels, or longest text in tokens, instead of the checkpoint's.
-        long: What becomes of longer texts: `truncate`, `head-tail` or `chunks`.
-        pooling: Of token vectors: `mean`, `cls` or `max`, instead of the checkpoint's own.
+        long: Longer texts: `truncate`, `head-tail` or `chunks`.
+        pooling: `mean`, `cls` or `max` of token vectors, not the checkpoint's own.
         head: `linear`, or `mlp:WIDTH[,WIDTH]`.
         dropout: Share of features dropped in front of the head's last layer.
         strategy: A name of `graft.strategies.STRATEGIES`, such as `top-k:2`, and modifiers of
@@ -167,11 +167,9 @@ def fit(
             allowed="a folder, a table, an .npz archive, a CIFAR folder, a data set object",
             next="name one, or give a recipe that does",
         )
-    target = Path(out) if out is not None else None
-    finished = run(chosen, data=data, out=target, progress=progress)
+    finished = run(chosen, data=data, out=None if out is None else Path(out), progress=progress)
     write_report(finished.folder)
-    labels = tuple(finished.result["labels"])
-    task = str(finished.result["task"])
+    labels, task = tuple(finished.result["labels"]), str(finished.result["task"])
     return Model(finished.network, labels, task, finished.result, finished.folder)
 
 
