@@ -54,6 +54,7 @@ def _hub_name(name: str) -> str | None:
         return f"{owner}/{name}"
     parts = name.split("/")
     plain = len(parts) == 2 and all(p and not p.startswith((".", "~")) for p in parts)
+    plain = plain and parts[0] != "timm"  # the owner of timm's pictures, reached by hf-hub:
     return name if plain and not Path(parts[0]).exists() else None
 
 
