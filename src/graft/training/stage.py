@@ -20,7 +20,7 @@ from graft.objectives import Objective
 from graft.plan import apply, movable
 from graft.progress import Progress
 from graft.strategies import Ending, Phase, Weights
-from graft.training.average import Average, moving, snapshot
+from graft.training.average import Average, all_finite, moving, snapshot
 from graft.training.history import History
 from graft.training.loop import Best, Loop, Scores, run_epochs
 from graft.training.modes import Modes
@@ -28,7 +28,9 @@ from graft.training.optimizer import build_optimizer
 from graft.training.options import TrainingOptions
 from graft.training.rates import phase_rate
 from graft.training.records import Outcome, PhaseRecord
+from graft.training.rescue import Rescue, chance_loss, pretrained_weights
 from graft.training.schedule import build_schedule
+from graft.training.watch import Outputs, Watch, outputs_of
 from graft.types import Batch, IntArray, Json
 
 # Without --epochs a phase runs until it has taken about this many steps.
@@ -199,16 +201,18 @@ class StageRunner:
         best = self._best(phase, validate)
         first = len(self.history.rows)
         self.progress.start(phase.name, count)
-        run_epochs(
-            loop,
-            count,
-            validate=validate,
-            best=best,
-            patience=options.patience,
-            record=partial(self._add_row, phase.name),
-        )
+        with outputs_of(self.network.head) as outputs:
+            loop.guard = self._guard(phase, source, objective, loop, outputs)
+            run_epochs(
+                loop,
+                count,
+                validate=validate,
+                best=best,
+                patience=options.patience,
+                record=partial(self._add_row, phase.name),
+            )
         self.progress.finish(phase.name)
-        epochs_run = len(self.history.rows) - first
+        epochs_run = sum("epoch" in row for row in self.history.rows[first:])
         return Outcome("gradient", epochs_run, best.epoch, self.rate(phase))
 
     def loop(
@@ -244,6 +248,30 @@ class StageRunner:
             accumulate=options.accumulate,
             after_step=average.after_step if average else None,
         )
+
+    def _guard(
+        self, phase: Phase, source: Source, objective: Objective, loop: Loop, outputs: Outputs
+    ) -> Rescue:
+        """The self-rescue of a phase, before its first step."""
+        first = next(iter(loop.batches.epoch(1)))
+        self.network.eval()
+        chance = chance_loss(objective, source.suffix, first)
+        parameters = [p for group in loop.optimizer.param_groups for p in group["params"]]
+        return Rescue(
+            Watch(chance, outputs),
+            pretrained=pretrained_weights(phase.plan, self.network.backbone),
+            tensors=[*parameters, *self.network.buffers()],
+            optimizer=loop.optimizer,
+            schedule=loop.schedule,
+            again=loop.modes.begin_again,
+            tell=partial(self._tell_rescue, phase.name),
+        )
+
+    def _tell_rescue(self, phase: str, sentence: str) -> None:
+        line = f"Phase '{phase}': {sentence}"
+        self.history.add({"phase": phase, "rescue": sentence})
+        self.warnings.append(line)
+        self.progress.say(line)
 
     def rate(self, phase: Phase) -> float:
         """The learning rate of a gradient phase: the user's, or else the phase's own."""
@@ -291,6 +319,7 @@ class StageRunner:
         best = Best(
             take=partial(snapshot, self.network, phase.plan),
             restore=partial(self.network.load_state_dict, strict=False),
+            finite=partial(all_finite, self.network, phase.plan),
         )
         if phase.keep_start and validate is not None:
             best.offer(0, validate()["loss"])
