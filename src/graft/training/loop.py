@@ -207,7 +207,7 @@ def run_epochs(
         try:
             loss = loop.run_epoch(epoch)
         except DivergenceError as problem:
-            if not (best.epoch or best.weights):
+            if best.weights is None:
                 raise
             record({"epoch": epoch, "stopped": problem.found})
             break
