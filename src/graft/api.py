@@ -65,6 +65,8 @@ def fit(
     label_smoothing: float | None = None,
     class_weights: str | None = None,
     augment: str | None = None,
+    mix: str | None = None,
+    sampling: str | None = None,
     patience: int | None = None,
     seed: int | None = None,
     device: str | None = None,
@@ -111,7 +113,9 @@ def fit(
         weight_decay: Pull on matrices and filters.
         label_smoothing: Share of the target spread over all classes.
         class_weights: `auto`, `none`, `sqrt` or `balanced`.
-        augment: `none`, `light` or `standard`.
+        augment: `none`, `light`, `standard` or `randaugment`.
+        mix: `none`, `mixup[:ALPHA]`, `cutmix[:ALPHA]` or `manifold[:ALPHA]`.
+        sampling: `shuffled` or `balanced`.
         patience: Epochs without a better validation loss before a phase stops.
         seed: Of splits, heads, orders and augmentations.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -157,6 +161,8 @@ def fit(
         "label_smoothing": label_smoothing,
         "class_weights": class_weights,
         "augment": augment,
+        "mix": mix,
+        "sampling": sampling,
         "patience": patience,
         "seed": seed,
         "device": device,

@@ -44,7 +44,10 @@ class Recipe(BaseModel):
         weight_decay: Pull on matrices and filters.
         label_smoothing: Share of the target spread over all classes.
         class_weights: `auto`, `none`, `sqrt` or `balanced`.
-        augment: `none`, `light` or `standard`; used where nothing is frozen.
+        augment: `none`, `light`, `standard` or `randaugment`; used where nothing is frozen.
+        mix: `none`, `mixup[:ALPHA]` or `cutmix[:ALPHA]` where nothing is frozen, or
+            `manifold[:ALPHA]`, which also blends stored outputs of frozen blocks.
+        sampling: `shuffled`, or `balanced`: every class equally often.
         patience: Epochs without a better validation loss before a phase stops.
         seed: Of splits, heads, orders and augmentations.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -81,6 +84,8 @@ class Recipe(BaseModel):
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     class_weights: str = "auto"
     augment: str = "light"
+    mix: str = "none"
+    sampling: str = "shuffled"
     patience: int = Field(default=8, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     device: str = "auto"

@@ -37,6 +37,8 @@ from graft.runs.result import data_part, plan_part, timestamp, versions
 from graft.scenarios import Problem, build_scenario
 from graft.strategies import Phase, build_strategy, phases_for
 from graft.training import History, StageRunner, TrainingOptions, choose_schedule
+from graft.training.mixing import parse_mix
+from graft.training.options import SAMPLINGS
 from graft.training.stage import StageData
 from graft.types import FloatArray, IntArray, Json
 
@@ -270,6 +272,7 @@ def check_names(recipe: Recipe) -> None:
     tables = {
         "task": (recipe.task, TASKS),
         "class weighting": (recipe.class_weights, CLASS_WEIGHTS),
+        "sampling": (recipe.sampling, SAMPLINGS),
         "storage type": (recipe.storage, STORAGE),
     }
     for what, (name, known) in tables.items():
@@ -277,6 +280,7 @@ def check_names(recipe: Recipe) -> None:
             raise unknown_name(what, name, known)
     choose_schedule(recipe.optimizer, recipe.schedule)
     augmentation(recipe.augment)
+    parse_mix(recipe.mix)
     build_scenario(recipe.scenario)
     build_head(recipe.head, 1, 2)
     pick_device(recipe.device)
@@ -313,10 +317,17 @@ def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
     chosen = {
         "strategy": strategy,
         "schedule": choose_schedule(recipe.optimizer, recipe.schedule),
+        "class_weights": class_weighting(recipe),
         "device": device,
         "threads": threads,
     }
     return recipe.model_copy(update=chosen)
+
+
+def class_weighting(recipe: Recipe) -> str:
+    """The policy for imbalance; balanced batches need no weights besides."""
+    chosen = recipe.class_weights
+    return "none" if chosen == "auto" and recipe.sampling == "balanced" else chosen
 
 
 def training_options(recipe: Recipe) -> TrainingOptions:
@@ -330,6 +341,8 @@ def training_options(recipe: Recipe) -> TrainingOptions:
         weight_decay=recipe.weight_decay,
         patience=recipe.patience,
         augment=recipe.augment,
+        mix=recipe.mix,
+        sampling=recipe.sampling,
         clip=recipe.clip,
         seed=recipe.seed,
     )

@@ -23,6 +23,7 @@ from graft.strategies import Ending, Phase, Weights
 from graft.training.average import Average, all_finite, moving, snapshot
 from graft.training.history import History
 from graft.training.loop import Best, Loop, Scores, run_epochs
+from graft.training.mixing import Mixer, parse_mix
 from graft.training.modes import Modes
 from graft.training.optimizer import build_optimizer
 from graft.training.options import TrainingOptions
@@ -238,7 +239,7 @@ class StageRunner:
             return (batch.inputs for batch in batches.epoch(0))
 
         return Loop(
-            step=partial(self._loss, phase, objective, source.suffix),
+            step=partial(self._loss, phase, objective, source.suffix, self._mixer(phase, source)),
             weigh=objective.weigh,
             batches=batches,
             optimizer=optimizer,
@@ -296,6 +297,7 @@ class StageRunner:
             self.options.batch_size if training else EVALUATION_BATCH,
             shuffle=training,
             seed=self.options.seed,
+            balanced=training and self.options.sampling == "balanced",
             transform=source.transform(name),
             device=self.device,
             lengths=None if source.lengths is None else source.lengths[rows],
@@ -325,9 +327,27 @@ class StageRunner:
             best.offer(0, validate()["loss"])
         return best
 
-    def _loss(self, phase: Phase, objective: Objective, suffix: nn.Module, batch: Batch) -> Tensor:
+    def _mixer(self, phase: Phase, source: Source) -> Mixer | None:
+        """What blends the rows of a phase, unless nothing may be blended there."""
+        mix = parse_mix(self.options.mix)
+        if mix is None or source.depth == 0 or mix.kind.stored:
+            return None if mix is None else Mixer(mix, self.options.seed)
+        self.warnings.append(
+            f"Phase '{phase.name}': {mix.name} blends pixels, and this phase reads stored outputs "
+            "of frozen blocks: it trained without. Blending those is '--mix manifold'."
+        )
+        return None
+
+    def _loss(
+        self,
+        phase: Phase,
+        objective: Objective,
+        suffix: nn.Module,
+        mixer: Mixer | None,
+        batch: Batch,
+    ) -> Tensor:
         with precision(self.device):
-            losses = objective(suffix, batch)
+            losses = mixer.losses(objective, suffix, batch) if mixer else objective(suffix, batch)
         if phase.penalty:
             losses = {**losses, "penalty": phase.penalty(self.network, self.origin)}
         return torch.stack([*losses.values()]).sum()
