@@ -25,7 +25,7 @@ FLOORS = (
     ("doctor",),
     ("runs",),
     ("run", "report", "features", "model"),
-    ("selection", "checkup"),
+    ("selection", "checkup", "lr_find"),
     ("api",),
     ("demo",),
     ("demo_text",),
@@ -36,7 +36,7 @@ FLOORS = (
 ALLOWED_ON_ONE_FLOOR = {("types", "errors"), ("device", "errors"), ("recipe", "errors")}
 ALLOWED_ON_ONE_FLOOR |= {("recipe", "types")}
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-FEW_HOMES = {"timm": 2, "peft": 1, "pyarrow": 3, "datasets": 1, "matplotlib": 2, "typer": 11}
+FEW_HOMES = {"timm": 2, "peft": 1, "pyarrow": 3, "datasets": 1, "matplotlib": 2, "typer": 12}
 FEW_HOMES |= {"transformers": 2}
 
 LONGEST_FILE = 400

@@ -12,11 +12,12 @@ from graft.bank.location import bank_folder
 from graft.bank.upkeep import ACTIONS, clear_bank, list_bank, verify_bank
 from graft.checkup import Checkup, check_up
 from graft.data.columns import Wanted
-from graft.errors import DataError, unknown_name
+from graft.errors import unknown_name
 from graft.features import feature_table
+from graft.lr_find import lr
 from graft.model import Model, Prediction, load
 from graft.progress import Progress, Silent
-from graft.recipe import make_recipe, read_recipe
+from graft.recipe import recipe_for
 from graft.report import write_report
 from graft.run import run
 from graft.selection import Ranking, parse_budget, rank_backbones, run_compared, search
@@ -30,6 +31,7 @@ __all__ = [
     "features",
     "fit",
     "load",
+    "lr",
     "predict",
     "rank",
     "report",
@@ -170,15 +172,7 @@ def fit(
         "threads": threads,
     }
     changes: Json = {name: value for name, value in given.items() if value is not None}
-    if isinstance(data, (str, Path)):
-        changes["data"] = str(data)
-    chosen = read_recipe(Path(recipe), changes) if recipe else make_recipe(changes)
-    if data is None and chosen.data is None:
-        raise DataError(
-            "No data set was given",
-            allowed="a folder, a table, an .npz archive, a CIFAR folder, a data set object",
-            next="name one, or give a recipe that does",
-        )
+    chosen = recipe_for(data, changes, recipe)
     target = Path(out) if out is not None else None
     if budget is not None:
         finished = search(

@@ -145,3 +145,21 @@ def read_recipe(path: Path, changes: Json) -> Recipe:
 
 def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+def recipe_for(data: object, changes: Json, recipe: str | Path | None) -> Recipe:
+    """The recipe of some choices on a data set.
+
+    Raises:
+        DataError: There is none.
+    """
+    if isinstance(data, (str, Path)):
+        changes = {**changes, "data": str(data)}
+    chosen = read_recipe(Path(recipe), changes) if recipe else make_recipe(changes)
+    if data is None and chosen.data is None:
+        raise DataError(
+            "No data set was given",
+            allowed="a folder, a table, an .npz archive, a CIFAR folder, a data set object",
+            next="name one, or give a recipe that does",
+        )
+    return chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ from graft.runs.modality import parts_of
 from graft.runs.predictor import probabilities
 from graft.runs.preparation import Prepared, prepare, read_examples
 from graft.runs.result import data_part, plan_part, timestamp, versions
-from graft.scenarios import Problem, build_scenario
+from graft.scenarios import Problem, Stage, build_scenario
 from graft.strategies import Phase, build_strategy, phases_for
 from graft.training import History, StageRunner, TrainingOptions, choose_schedule
 from graft.training.mixing import parse_mix
@@ -173,14 +173,9 @@ def begin(
     return Attempt(recipe, prepared, network, feed, pretrained, phases, runner, auditor, clock)
 
 
-def train(attempt: Attempt, history: History) -> None:
-    """The scenario yields stages, the strategy divided them into phases, the runner runs them.
-
-    Raises:
-        DivergenceError: A gradient phase diverged before its first epoch was over.
-    """
-    recipe, prepared, runner = attempt.recipe, attempt.prepared, attempt.runner
-    runner.history = history
+def stages(attempt: Attempt) -> Iterator[Stage]:
+    """What the scenario makes of the data."""
+    recipe, prepared = attempt.recipe, attempt.prepared
     problem = Problem(
         data=StageData(prepared.split.train, prepared.split.validation, prepared.examples.targets),
         classes=len(prepared.examples.labels),
@@ -188,8 +183,19 @@ def train(attempt: Attempt, history: History) -> None:
         label_smoothing=recipe.label_smoothing,
         epochs=recipe.epochs,
     )
+    return build_scenario(recipe.scenario).stages(problem)
+
+
+def train(attempt: Attempt, history: History) -> None:
+    """The scenario yields stages, the strategy divided them into phases, the runner runs them.
+
+    Raises:
+        DivergenceError: A gradient phase went wrong too often.
+    """
+    runner = attempt.runner
+    runner.history = history
     with attempt.clock.part("train"):
-        for stage in build_scenario(recipe.scenario).stages(problem):
+        for stage in stages(attempt):
             runner.run(attempt.phases, stage.data, stage.objective, stage.epochs)
             audit(attempt)
         runner.network.eval()

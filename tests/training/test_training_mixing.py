@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from graft.errors import UnknownNameError
 from graft.objectives import Classification
-from graft.training.mixing import MIXES, Mix, Mixer, parse_mix
+from graft.training.mixing import MIXES, Mix, Mixer, build_mixer, parse_mix
 from graft.types import Batch
 
 
@@ -83,3 +83,13 @@ def test_names_have_settings() -> None:
     for bad in ("mixed", "mixup:0", "mixup:-1", "mixup:nan", "mixup:x", "none:1", ""):
         with pytest.raises(UnknownNameError):
             parse_mix(bad)
+
+
+@pytest.mark.parametrize("name", MIXES)
+def test_stored_outputs_are_blended_only_where_that_was_asked_for(name: str) -> None:
+    warnings: list[str] = []
+    assert build_mixer(name, 0, False, "full", warnings)
+    assert not warnings
+    assert (build_mixer(name, 0, True, "top", warnings) is None) == (name != "manifold")
+    assert len(warnings) == (name != "manifold")
+    assert build_mixer("none", 0, True, "top", []) is None

@@ -144,3 +144,27 @@ class Mixer:
         own = objective(outputs, Batch(blended, batch.targets))
         other = objective(outputs, Batch(blended, batch.targets[partner]))
         return {name: share * own[name] + (1 - share) * other[name] for name in own}
+
+
+def build_mixer(
+    spec: str, seed: int, stored: bool, phase: str, warnings: list[str]
+) -> Mixer | None:
+    """What blends the rows of a phase, unless nothing is to be blended, or may be.
+
+    Args:
+        spec: The user's choice.
+        seed: Of the blends.
+        stored: Whether the phase reads stored outputs of frozen blocks.
+        phase: Its name, for the warning.
+        warnings: Gets a sentence where the choice does not apply.
+    """
+    mix = parse_mix(spec)
+    if mix is None:
+        return None
+    if not stored or mix.kind.stored:
+        return Mixer(mix, seed)
+    warnings.append(
+        f"Phase '{phase}': {mix.name} blends pixels, and this phase reads stored outputs of frozen "
+        "blocks: it trained without. Blending those is '--mix manifold'."
+    )
+    return None

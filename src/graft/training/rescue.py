@@ -18,10 +18,12 @@ from torch.optim import Optimizer
 from graft.backbones.backbone import Backbone
 from graft.backbones.load import RANDOM
 from graft.errors import DivergenceError
+from graft.network import Network
 from graft.objectives import Objective
 from graft.plan import Plan
+from graft.training.loop import Loop
 from graft.training.schedule import Schedule
-from graft.training.watch import Level, Watch, distance
+from graft.training.watch import Level, Outputs, Watch, distance
 from graft.types import Batch
 
 DIVISOR = 10.0
@@ -166,3 +168,27 @@ def pretrained_weights(plan: Plan, backbone: Backbone) -> list[Tensor]:
         if name in tensors
     ]
     return [t for t in map(tensors.get, names) if t is not None and t.requires_grad and t.ndim > 1]
+
+
+def start_rescue(
+    plan: Plan,
+    network: Network,
+    suffix: nn.Module,
+    objective: Objective,
+    loop: Loop,
+    outputs: Outputs,
+    tell: Callable[[str], None],
+) -> Rescue:
+    """The self-rescue of a phase, before its first step; arguments as for `Rescue`."""
+    first = next(iter(loop.batches.epoch(1)))
+    network.eval()
+    parameters = [p for group in loop.optimizer.param_groups for p in group["params"]]
+    return Rescue(
+        Watch(chance_loss(objective, suffix, first), outputs),
+        pretrained=pretrained_weights(plan, network.backbone),
+        tensors=[*parameters, *network.buffers()],
+        optimizer=loop.optimizer,
+        schedule=loop.schedule,
+        again=loop.modes.begin_again,
+        tell=tell,
+    )

@@ -23,15 +23,15 @@ from graft.strategies import Ending, Phase, Weights
 from graft.training.average import Average, all_finite, moving, snapshot
 from graft.training.history import History
 from graft.training.loop import Best, Loop, Scores, run_epochs
-from graft.training.mixing import Mixer, parse_mix
+from graft.training.mixing import Mixer, build_mixer
 from graft.training.modes import Modes
 from graft.training.optimizer import build_optimizer
 from graft.training.options import TrainingOptions
 from graft.training.rates import phase_rate
 from graft.training.records import Outcome, PhaseRecord
-from graft.training.rescue import Rescue, chance_loss, pretrained_weights
+from graft.training.rescue import start_rescue
 from graft.training.schedule import build_schedule
-from graft.training.watch import Outputs, Watch, outputs_of
+from graft.training.watch import outputs_of
 from graft.types import Batch, IntArray, Json
 
 # Without --epochs a phase runs until it has taken about this many steps.
@@ -203,7 +203,15 @@ class StageRunner:
         first = len(self.history.rows)
         self.progress.start(phase.name, count)
         with outputs_of(self.network.head) as outputs:
-            loop.guard = self._guard(phase, source, objective, loop, outputs)
+            loop.guard = start_rescue(
+                phase.plan,
+                self.network,
+                source.suffix,
+                objective,
+                loop,
+                outputs,
+                partial(_tell_rescue, self, phase.name),
+            )
             run_epochs(
                 loop,
                 count,
@@ -235,11 +243,14 @@ class StageRunner:
         if phase.average:
             average = Average(moving(self.network, phase.plan), phase.average)
 
+        stored = source.depth > 0
+        mixer = build_mixer(options.mix, options.seed, stored, phase.name, self.warnings)
+
         def inputs() -> Iterator[Tensor]:
             return (batch.inputs for batch in batches.epoch(0))
 
         return Loop(
-            step=partial(self._loss, phase, objective, source.suffix, self._mixer(phase, source)),
+            step=partial(self._loss, phase, objective, source.suffix, mixer),
             weigh=objective.weigh,
             batches=batches,
             optimizer=optimizer,
@@ -249,30 +260,6 @@ class StageRunner:
             accumulate=options.accumulate,
             after_step=average.after_step if average else None,
         )
-
-    def _guard(
-        self, phase: Phase, source: Source, objective: Objective, loop: Loop, outputs: Outputs
-    ) -> Rescue:
-        """The self-rescue of a phase, before its first step."""
-        first = next(iter(loop.batches.epoch(1)))
-        self.network.eval()
-        chance = chance_loss(objective, source.suffix, first)
-        parameters = [p for group in loop.optimizer.param_groups for p in group["params"]]
-        return Rescue(
-            Watch(chance, outputs),
-            pretrained=pretrained_weights(phase.plan, self.network.backbone),
-            tensors=[*parameters, *self.network.buffers()],
-            optimizer=loop.optimizer,
-            schedule=loop.schedule,
-            again=loop.modes.begin_again,
-            tell=partial(self._tell_rescue, phase.name),
-        )
-
-    def _tell_rescue(self, phase: str, sentence: str) -> None:
-        line = f"Phase '{phase}': {sentence}"
-        self.history.add({"phase": phase, "rescue": sentence})
-        self.warnings.append(line)
-        self.progress.say(line)
 
     def rate(self, phase: Phase) -> float:
         """The learning rate of a gradient phase: the user's, or else the phase's own."""
@@ -327,17 +314,6 @@ class StageRunner:
             best.offer(0, validate()["loss"])
         return best
 
-    def _mixer(self, phase: Phase, source: Source) -> Mixer | None:
-        """What blends the rows of a phase, unless nothing may be blended there."""
-        mix = parse_mix(self.options.mix)
-        if mix is None or source.depth == 0 or mix.kind.stored:
-            return None if mix is None else Mixer(mix, self.options.seed)
-        self.warnings.append(
-            f"Phase '{phase.name}': {mix.name} blends pixels, and this phase reads stored outputs "
-            "of frozen blocks: it trained without. Blending those is '--mix manifold'."
-        )
-        return None
-
     def _loss(
         self,
         phase: Phase,
@@ -360,6 +336,13 @@ class StageRunner:
             if name in row
         )
         self.progress.advance(phase, 1, note)
+
+
+def _tell_rescue(runner: StageRunner, phase: str, sentence: str) -> None:
+    runner.history.add({"phase": phase, "rescue": sentence})
+    line = f"Phase '{phase}': {sentence}"
+    runner.warnings.append(line)
+    runner.progress.say(line)
 
 
 def phase_epochs(phase: Phase, epochs: int | None, batches: int) -> int:
