@@ -15,24 +15,22 @@ from graft.training.range_test import smooth, suggest
 from graft.types import Json
 
 
-def test_smoothing_forgets_and_is_not_drawn_to_the_start() -> None:
-    assert smooth([3.0] * 5) == pytest.approx([3.0] * 5)
-    found = smooth([0.0] * 50 + [1.0] * 100)
-    assert found[49] == 0.0
-    assert found[-1] == pytest.approx(1.0, abs=1e-3)
+def test_smoothing_neither_lags_nor_minds_single_batches() -> None:
+    assert smooth([3.0] * 5) == [3.0] * 5
+    step = [1.0] * 20 + [0.0] * 20
+    assert smooth(step) == step
+    assert smooth([1.0] * 10 + [50.0] + [1.0] * 10) == [1.0] * 21
 
 
-def test_the_suggestion_is_the_steepest_fall_or_a_tenth_of_the_lowest_point() -> None:
+def test_the_suggestion_is_a_tenth_of_the_last_rate_that_does_no_harm() -> None:
     rates = np.geomspace(1e-6, 1, 61).tolist()
     place = np.log10(rates)
-    # A fall that is steepest at 1e-4, then a plateau, then a rise from 1e-1.
-    losses = 2 - np.tanh(3 * (place + 4)) + 5 * np.maximum(0, place + 1)
-    assert suggest(rates, losses.tolist()) == pytest.approx(1e-4, rel=0.3)
-    # Ever steeper up to the lowest point at 1e-2: a tenth of that.
-    losses = np.where(place <= -2, 2 - 10.0 ** (place + 2), 9.0)
-    assert suggest(rates, losses.tolist()) == pytest.approx(1e-3, rel=0.1)
-    # Nothing but a rise.
-    assert suggest(rates, place.tolist()) == pytest.approx(1e-7)
+    noise = np.random.default_rng(0).normal(0, 0.05, 61)
+    fall = 2 - np.tanh(3 * (place + 4)) + 20 * np.maximum(0, place + 2)  # rises from 1e-2 on
+    flat = 0.2 + 20 * np.maximum(0, place + 2)  # as where a probe has learnt all there is
+    for losses in (fall, flat, fall + noise, flat + noise):
+        assert 4e-4 <= suggest(rates, losses.tolist()) <= 2.5e-3
+    assert suggest(rates, place.tolist()) <= 1e-6  # nothing but a rise
 
 
 def test_from_python_nothing_is_left_behind_but_the_page(
@@ -46,7 +44,7 @@ def test_from_python_nothing_is_left_behind_but_the_page(
     assert runs[0] == runs[1]
     found = runs[0]
     assert found["phase"] == "head"
-    assert 1e-7 <= found["suggestion"] <= 1.0
+    assert 1e-8 <= found["suggestion"] <= 0.1
     assert len(found["rates"]) == len(found["losses"]) == len(found["smoothed"]) <= 30
     assert [path.name for path in tmp_path.iterdir()] == ["lr.html"]
     page = (tmp_path / "lr.html").read_text()

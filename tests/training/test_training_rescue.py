@@ -175,6 +175,12 @@ def test_a_rise_that_stays_is_seen_within_fifty_steps_and_a_spike_is_not() -> No
     assert see_all(Watch(2.3, quiet()), [*good, 9.0, 5.0, 2.0, *good]) == 0
 
 
+def test_a_first_step_that_destroys_what_a_probe_had_learnt_is_seen() -> None:
+    """Only the loss before it knows how good the start was."""
+    assert see_all(Watch(2.3, quiet()), [0.3, 6.0, 5.0, *[4.0] * 40]) == LOOK
+    assert see_all(Watch(2.3, quiet()), [0.3, *[0.8, 0.1, 0.5, 1.2] * 20]) == 0
+
+
 def test_what_was_learnt_and_lost_is_seen_although_it_is_no_worse_than_chance() -> None:
     assert 0 < see_all(Watch(2.3, quiet()), [*[1.3] * 30, *[2.1] * 60]) <= 50
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from statistics import median
 
 import numpy as np
 
@@ -19,11 +20,12 @@ from graft.training.optimizer import clip_gradients
 from graft.training.stage import StageData, StageRunner
 from graft.types import Batch, Json
 
-SMOOTHING = 0.9
-BLOWN_UP = 4.0  # times the lowest smoothed loss: the rest of the range tells nothing
+WINDOW = 7
+NEAR = 0.02  # of the fall: as low as anywhere, where there is no noise
+BLOWN_UP = 4.0  # times the first loss: the rest of the range tells nothing
 RULE = (
-    "the rate of the steepest fall of the smoothed loss, but at most a tenth of the rate where it "
-    "is lowest (Smith 2017, section 3.3, tests the range; the two points are fastai's)"
+    "a tenth of the highest rate at which the smoothed loss is still as low as anywhere, within "
+    "the noise (Smith 2017, section 3.3, takes the rate where it begins to rise as the largest)"
 )
 
 
@@ -43,13 +45,13 @@ class RangeTest:
 
     @property
     def smoothed(self) -> list[float]:
-        """(S,) exponential means of the losses, without the bias towards the start."""
+        """(S,) medians of the losses around each step."""
         return smooth(self.losses)
 
     @property
     def suggestion(self) -> float:
         """The rate that `RULE` gives."""
-        return suggest(self.rates, self.smoothed)
+        return suggest(self.rates, self.losses)
 
     def to_dict(self) -> Json:
         """The figures as JSON values."""
@@ -64,31 +66,27 @@ class RangeTest:
 
 
 def smooth(losses: Sequence[float]) -> list[float]:
-    """Exponential means with the correction of Kingma and Ba (2015, section 3).
+    """Medians of up to seven losses around each step: no lag, and no single batch counts.
 
-    >>> smooth([2.0, 2.0, 2.0])
-    [2.0, 2.0, 2.0]
+    >>> smooth([2.0, 2.0, 9.0, 2.0])
+    [2.0, 2.0, 2.0, 2.0]
     """
-    mean, found = 0.0, []
-    for step, loss in enumerate(losses, start=1):
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
-        found.append(round(mean / (1 - SMOOTHING**step), 12))
-    return found
+    half = WINDOW // 2
+    return [median(losses[max(0, at - half) : at + half + 1]) for at in range(len(losses))]
 
 
-def suggest(rates: Sequence[float], smoothed: Sequence[float]) -> float:
+def suggest(rates: Sequence[float], losses: Sequence[float]) -> float:
     """The rate that `RULE` gives, to two digits.
 
-    >>> suggest([1e-4, 1e-3, 1e-2, 1e-1, 1.0], [2.0, 1.9, 1.0, 0.8, 4.0])
-    0.0032
+    >>> suggest([1e-4, 1e-3, 1e-2, 1e-1, 1.0], [2.0, 2.0, 2.0, 2.0, 2.0])
+    0.1
     """
-    lowest = int(np.argmin(smoothed))
-    bound = rates[lowest] / 10
-    falls = -np.diff(smoothed[: lowest + 1])
-    if len(falls):
-        at = int(falls.argmax())
-        bound = min(bound, math.sqrt(rates[at] * rates[at + 1]))
-    return float(f"{bound:.2g}")
+    smoothed = smooth(losses)
+    noise = 1.4826 * median(abs(a - b) for a, b in zip(losses, smoothed, strict=True))
+    lowest = min(smoothed)
+    near = lowest + max(3 * noise, NEAR * (smoothed[0] - lowest))
+    last = max(at for at, loss in enumerate(smoothed) if loss <= near)
+    return float(f"{rates[last] / 10:.2g}")
 
 
 def range_test(
@@ -150,8 +148,7 @@ def _losses(loop: Loop, rates: Sequence[float]) -> list[float]:
         if not math.isfinite(loss):
             break
         found.append(loss)
-        smoothed = smooth(found)
-        if smoothed[-1] > BLOWN_UP * max(min(smoothed), 1e-3):
+        if len(found) > WINDOW and median(found[-WINDOW:]) > BLOWN_UP * max(found[0], 1e-2):
             break
         clip_gradients(loop.optimizer, loop.clip)
         loop.optimizer.step()

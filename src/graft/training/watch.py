@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 LOOK = 10  # steps between two looks, and the window that a look judges
-FIRST_LOSSES = 5  # the level at the start is the median of so many
 PATIENT_LOOKS = 3  # outputs that are all the same must be so for as many looks in a row
 
 # Shares of the chance loss, the loss of outputs that are all 0.
 ABSURD = 100.0  # above the first loss: no single batch is as hard
+UNSURE = 0.15  # noise of the first loss, which alone no bad step has touched
 RISE = 0.3  # above the lowest level, besides twice the noise: diverging
 LEARNT, LOST = 0.6, 0.9  # once below the first, now above the second: what was known is gone
 USELESS = 0.7  # with weights that moved far: what was pretrained is gone
@@ -120,9 +120,8 @@ class Watch:
         self._steps += 1
         if not math.isfinite(self._first):
             self._first, self._spread = loss, self.outputs.spread()
-        if self._steps == FIRST_LOSSES and not math.isfinite(self.level.loss):
-            found = level_of([*self._losses])
-            self.level = Level(max(found.loss, self._losses[0]), found.noise)
+        if not math.isfinite(self.level.loss):
+            self.level = Level(loss, UNSURE * self.chance)
         return self._look(norm, moved) if self._steps % LOOK == 0 else None
 
     def go_back(self, level: Level) -> None:
