@@ -8,11 +8,9 @@ from pathlib import Path
 
 from graft.backbones.load import list_backbones
 from graft.backbones.offline import offline_backbones
-from graft.bank.location import bank_folder
-from graft.bank.upkeep import ACTIONS, clear_bank, list_bank, verify_bank
+from graft.bank.verb import bank
 from graft.checkup import Checkup, check_up
 from graft.data.columns import Wanted
-from graft.errors import unknown_name
 from graft.features import feature_table
 from graft.lr_find import lr
 from graft.model import Model, Prediction, load
@@ -388,42 +386,6 @@ def report(folder: str | Path) -> Path:
 def backbones(pattern: str = "") -> list[str]:
     """Names of backbones that contain or match a pattern; `bundled` needs no download."""
     return list_backbones(pattern)
-
-
-def bank(
-    action: str = "list",
-    *,
-    fix: bool = False,
-    key: str | None = None,
-    older_than: float | None = None,
-    everything: bool = False,
-    progress: Progress | None = None,
-) -> Json:
-    """Look after the store of decoded pictures and frozen outputs.
-
-    Args:
-        action: `list`, `verify` (compare every stored byte with what was written) or `clear`.
-        fix: `verify` removes what is damaged; it is computed anew when next wanted.
-        key: `clear` only the shelf whose key begins so.
-        older_than: `clear` only what was not used in so many days.
-        everything: `clear` all. What a running process uses stays.
-        progress: Told how far the work is.
-
-    Returns:
-        What was found and done; see `list_bank`, `verify_bank` and `clear_bank` in
-        `graft.bank.upkeep`.
-
-    Raises:
-        UserError: The action or the key is unknown, or nothing says what is to be cleared.
-    """
-    if action not in ACTIONS:
-        raise unknown_name("action of the bank", action, ACTIONS)
-    root = bank_folder()
-    if action == "verify":
-        return verify_bank(root, fix=fix, progress=progress or Silent())
-    if action == "clear":
-        return clear_bank(root, key=key, older_than=older_than, everything=everything)
-    return list_bank(root)
 
 
 def _opened(model: str | Path | Model) -> Model:

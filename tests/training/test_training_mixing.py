@@ -88,8 +88,10 @@ def test_names_have_settings() -> None:
 @pytest.mark.parametrize("name", MIXES)
 def test_stored_outputs_are_blended_only_where_that_was_asked_for(name: str) -> None:
     warnings: list[str] = []
-    assert build_mixer(name, 0, False, "full", warnings)
+    assert build_mixer(name, 0, False, False, "full", warnings)
     assert not warnings
-    assert (build_mixer(name, 0, True, "top", warnings) is None) == (name != "manifold")
+    assert (build_mixer(name, 0, True, False, "top", warnings) is None) == (name != "manifold")
     assert len(warnings) == (name != "manifold")
-    assert build_mixer("none", 0, True, "top", []) is None
+    assert build_mixer("none", 0, True, False, "top", []) is None
+    assert build_mixer(name, 0, False, True, "full", warnings) is None
+    assert "lengths" in warnings[-1]

@@ -147,7 +147,7 @@ class Mixer:
 
 
 def build_mixer(
-    spec: str, seed: int, stored: bool, phase: str, warnings: list[str]
+    spec: str, seed: int, stored: bool, texts: bool, phase: str, warnings: list[str]
 ) -> Mixer | None:
     """What blends the rows of a phase, unless nothing is to be blended, or may be.
 
@@ -155,16 +155,20 @@ def build_mixer(
         spec: The user's choice.
         seed: Of the blends.
         stored: Whether the phase reads stored outputs of frozen blocks.
+        texts: Whether its rows are sequences of several lengths.
         phase: Its name, for the warning.
         warnings: Gets a sentence where the choice does not apply.
     """
     mix = parse_mix(spec)
     if mix is None:
         return None
-    if not stored or mix.kind.stored:
+    if not texts and (not stored or mix.kind.stored):
         return Mixer(mix, seed)
-    warnings.append(
-        f"Phase '{phase}': {mix.name} blends pixels, and this phase reads stored outputs of frozen "
-        "blocks: it trained without. Blending those is '--mix manifold'."
-    )
+    reason = "sequences of several lengths cannot be blended"
+    if not texts:
+        reason = (
+            "it blends pixels, and this phase reads stored outputs of frozen blocks; blending those "
+            "is '--mix manifold'"
+        )
+    warnings.append(f"Phase '{phase}' trained without {mix.name}: {reason}.")
     return None

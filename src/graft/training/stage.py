@@ -244,7 +244,8 @@ class StageRunner:
             average = Average(moving(self.network, phase.plan), phase.average)
 
         stored = source.depth > 0
-        mixer = build_mixer(options.mix, options.seed, stored, phase.name, self.warnings)
+        texts = source.lengths is not None
+        mixer = build_mixer(options.mix, options.seed, stored, texts, phase.name, self.warnings)
 
         def inputs() -> Iterator[Tensor]:
             return (batch.inputs for batch in batches.epoch(0))
