@@ -167,7 +167,7 @@ def build_mixer(
     reason = "sequences of several lengths cannot be blended"
     if not texts:
         reason = (
-            "it blends pixels, and this phase reads stored outputs of frozen blocks; blending those "
+            "it blends pixels, and this phase reads stored outputs of frozen blocks, whose blending "
             "is '--mix manifold'"
         )
     warnings.append(f"Phase '{phase}' trained without {mix.name}: {reason}.")
