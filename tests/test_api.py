@@ -79,7 +79,8 @@ def test_every_setting_reaches_the_recipe(monkeypatch: pytest.MonkeyPatch) -> No
         "batch_size": 5, "lr": 0.5, "optimizer": "sgd", "schedule": "constant",
         "weight_decay": 0.5, "label_smoothing": 0.2, "class_weights": "none", "augment": "none",
         "patience": 2, "accumulate": 2, "clip": 0.5, "seed": 9, "device": "cpu", "threads": 1,
-        "storage": "float16", "long": "chunks", "pooling": "max",
+        "storage": "float16", "long": "chunks", "pooling": "max", "mix": "mixup",
+        "sampling": "balanced",
     }  # fmt: skip
     assert set(values) == set(Recipe.model_fields)
     seen: list[Recipe] = []

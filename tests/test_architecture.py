@@ -26,7 +26,7 @@ FLOORS = (
     ("doctor",),
     ("runs",),
     ("run", "report", "features", "model"),
-    ("selection", "checkup"),
+    ("selection", "checkup", "lr_find"),
     ("verbs",),
     ("api",),
     ("demo",),
@@ -45,7 +45,7 @@ FEW_HOMES = {
     "pyarrow": 3,
     "datasets": 1,
     "matplotlib": 2,
-    "typer": 11,
+    "typer": 12,
     "transformers": 2,
 }
 

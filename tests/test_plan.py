@@ -191,3 +191,22 @@ def test_trained_blocks_that_did_not_move_are_not_called_moved(make_network: Mak
     network = make_network("test_resnet")
     audit = Auditor(network).compare(tensors_in(network, 0))
     assert (audit.moved, audit.frozen, audit.drift_bytes) == (("head",), (), 0)
+
+
+def test_dropout_after_frozen_layers_is_off_and_after_trained_ones_on(
+    make_network: MakeNetwork,
+) -> None:
+    """It has no tensors, so no block owns it."""
+    network = make_network("test_vit")
+    model = network.backbone.model
+    model.pos_drop, model.fc_norm = nn.Dropout(0.5), nn.Dropout(0.5)
+    names = names_of(network)
+    for count, stem, end in ((2, False, True), (len(names), True, True), (0, False, False)):
+        set_training_mode(Plan.top(names, count), network)
+        assert (model.pos_drop.training, model.fc_norm.training) == (stem, end)
+    plan = Plan.top(names, 2)
+    apply(plan, network)
+    set_training_mode(plan, network)
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    model.fc_norm.eval()
+    assert torch.equal(network(images), network(images))

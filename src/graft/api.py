@@ -9,9 +9,10 @@ from pathlib import Path
 from graft.backbones.load import list_backbones
 from graft.backbones.offline import offline_backbones
 from graft.features import feature_table
+from graft.lr_find import lr
 from graft.model import Model, Prediction, load
 from graft.progress import Progress, Silent
-from graft.recipe import make_recipe, read_recipe
+from graft.recipe import recipe_for
 from graft.report import write_report
 from graft.run import run
 from graft.selection import Ranking, parse_budget, rank_backbones, run_compared, search
@@ -26,6 +27,7 @@ __all__ = [
     "features",
     "fit",
     "load",
+    "lr",
     "predict",
     "rank",
     "report",
@@ -64,6 +66,8 @@ def fit(
     regression_loss: str | None = None,
     balance: str | None = None,
     augment: str | None = None,
+    mix: str | None = None,
+    sampling: str | None = None,
     patience: int | None = None,
     seed: int | None = None,
     device: str | None = None,
@@ -113,7 +117,9 @@ def fit(
         class_weights: `auto`, `none`, `sqrt` or `balanced`.
         regression_loss: Of quantities, `squared` or `huber`.
         balance: Of the losses of several tasks: a name of `graft.objectives.BALANCES`.
-        augment: `none`, `light` or `standard`.
+        augment: `none`, `light`, `standard` or `randaugment`.
+        mix: `none`, `mixup[:ALPHA]`, `cutmix[:ALPHA]` or `manifold[:ALPHA]`.
+        sampling: `shuffled` or `balanced`.
         patience: Epochs without a better validation loss before a phase stops.
         seed: Of splits, heads, orders and augmentations.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -165,6 +171,8 @@ def fit(
         "regression_loss": regression_loss,
         "balance": balance,
         "augment": augment,
+        "mix": mix,
+        "sampling": sampling,
         "patience": patience,
         "seed": seed,
         "device": device,
@@ -174,9 +182,7 @@ def fit(
         "threads": threads,
     }
     changes: Json = {name: value for name, value in given.items() if value is not None}
-    if isinstance(data, (str, Path)):
-        changes["data"] = str(data)
-    chosen = read_recipe(Path(recipe), changes) if recipe else make_recipe(changes)
+    chosen = recipe_for(data, changes, recipe)
     target = Path(out) if out is not None else None
     if budget is not None:
         finished = search(

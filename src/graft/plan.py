@@ -147,8 +147,8 @@ def set_training_mode(plan: Plan, network: Network) -> None:
     """Training mode, except where statistics or dropout of a frozen block would answer to it.
 
     `model.train()` alone would let BatchNorm under frozen parameters drift. A module is put in
-    evaluation mode when all its tensors belong to frozen blocks, or when it keeps statistics
-    that its block's policy holds fixed.
+    evaluation mode when all its tensors belong to frozen blocks, when it keeps statistics that its
+    block's policy holds fixed, or when it has no tensors (dropout) and follows a frozen layer.
     """
     network.train()
     frozen = _frozen_tensors(plan, network)
@@ -158,8 +158,24 @@ def set_training_mode(plan: Plan, network: Network) -> None:
         all_frozen = bool(names) and all(name in frozen for name in names)
         if all_frozen or not fixed.isdisjoint(_own_statistics(prefix, module)):
             module.eval()
+        else:
+            _quieten(prefix, module, frozen)
     if plan.frozen_depth == len(plan.blocks):
         network.backbone.eval()
+
+
+def _quieten(prefix: str, module: nn.Module, frozen: set[str]) -> None:
+    """Evaluation mode for children without tensors that follow a frozen sibling.
+
+    Dropout has no tensors, so no block owns it; it acts on what was computed just before it.
+    """
+    after_frozen = False
+    for name, child in module.named_children():
+        names = _tensor_names(f"{prefix}.{name}" if prefix else name, child)
+        if names:
+            after_frozen = all(tensor in frozen for tensor in names)
+        elif after_frozen:
+            child.eval()
 
 
 def _frozen_tensors(plan: Plan, network: Network) -> set[str]:

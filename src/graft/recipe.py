@@ -49,7 +49,10 @@ class Recipe(BaseModel):
         class_weights: `auto`, `none`, `sqrt` or `balanced`.
         regression_loss: Of quantities, `squared` or `huber`.
         balance: Of the losses of several tasks, `start`, `famo` or `none`.
-        augment: `none`, `light` or `standard`; used where nothing is frozen.
+        augment: `none`, `light`, `standard` or `randaugment`; used where nothing is frozen.
+        mix: `none`, `mixup[:ALPHA]` or `cutmix[:ALPHA]` where nothing is frozen, or
+            `manifold[:ALPHA]`, which also blends stored outputs of frozen blocks.
+        sampling: `shuffled`, or `balanced`: every class equally often.
         patience: Epochs without a better validation loss before a phase stops.
         seed: Of splits, heads, orders and augmentations.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -92,6 +95,8 @@ class Recipe(BaseModel):
     regression_loss: str = "squared"
     balance: str = "start"
     augment: str = "light"
+    mix: str = "none"
+    sampling: str = "shuffled"
     patience: int = Field(default=8, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     device: str = "auto"
@@ -153,3 +158,21 @@ def read_recipe(path: Path, changes: Json) -> Recipe:
 
 def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+def recipe_for(data: object, changes: Json, recipe: str | Path | None) -> Recipe:
+    """The recipe of some choices on a data set.
+
+    Raises:
+        DataError: There is none.
+    """
+    if isinstance(data, (str, Path)):
+        changes = {**changes, "data": str(data)}
+    chosen = read_recipe(Path(recipe), changes) if recipe else make_recipe(changes)
+    if data is None and chosen.data is None:
+        raise DataError(
+            "No data set was given",
+            allowed="a folder, a table, an .npz archive, a CIFAR folder, a data set object",
+            next="name one, or give a recipe that does",
+        )
+    return chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,10 +46,12 @@ from graft.runs.predictor import probabilities
 from graft.runs.preparation import Prepared, label_columns, prepare, read_examples
 from graft.runs.result import data_part, plan_part, timestamp, versions
 from graft.runs.together import together
-from graft.scenarios import Problem, build_scenario
+from graft.scenarios import Problem, Stage, build_scenario
 from graft.strategies import Phase, build_strategy, phases_for
 from graft.tasks.several import task_name
 from graft.training import History, StageRunner, TrainingOptions, choose_schedule
+from graft.training.mixing import parse_mix
+from graft.training.options import SAMPLINGS
 from graft.training.stage import StageData
 from graft.types import FloatArray, IntArray, Json, Targets, Task, output_names
 
@@ -196,14 +198,9 @@ def begin(
     return Attempt(recipe, prepared, network, feed, pretrained, phases, runner, auditor, clock)
 
 
-def train(attempt: Attempt, history: History) -> None:
-    """The scenario yields stages, the strategy divided them into phases, the runner runs them.
-
-    Raises:
-        DivergenceError: A gradient phase diverged before its first epoch was over.
-    """
-    recipe, prepared, runner = attempt.recipe, attempt.prepared, attempt.runner
-    runner.history = history
+def stages(attempt: Attempt) -> Iterator[Stage]:
+    """What the scenario makes of the data."""
+    recipe, prepared = attempt.recipe, attempt.prepared
     problem = Problem(
         data=StageData(prepared.split.train, prepared.split.validation, training_targets(prepared)),
         tasks=prepared.examples.tasks,
@@ -211,8 +208,19 @@ def train(attempt: Attempt, history: History) -> None:
         balance=recipe.balance,
         epochs=recipe.epochs,
     )
+    return build_scenario(str(recipe.scenario)).stages(problem)
+
+
+def train(attempt: Attempt, history: History) -> None:
+    """The scenario yields stages, the strategy divided them into phases, the runner runs them.
+
+    Raises:
+        DivergenceError: A gradient phase went wrong too often.
+    """
+    runner = attempt.runner
+    runner.history = history
     with attempt.clock.part("train"):
-        for stage in build_scenario(str(recipe.scenario)).stages(problem):
+        for stage in stages(attempt):
             runner.run(attempt.phases, stage.data, stage.objective, stage.epochs)
             audit(attempt)
         runner.network.eval()
@@ -298,6 +306,7 @@ def check_names(recipe: Recipe) -> None:
     """
     tables = {
         "class weighting": (recipe.class_weights, CLASS_WEIGHTS),
+        "sampling": (recipe.sampling, SAMPLINGS),
         "storage type": (recipe.storage, STORAGE),
         "balance of losses": (recipe.balance, BALANCES),
         "loss of a quantity": (recipe.regression_loss, REGRESSION_LOSSES),
@@ -310,6 +319,7 @@ def check_names(recipe: Recipe) -> None:
     kinds_named(recipe.task, len(label_columns(recipe)) or 1)
     if recipe.scenario is not None:
         build_scenario(recipe.scenario)
+    parse_mix(recipe.mix)
     build_head(recipe.head, 1, 2)
     check_engine(recipe.engine, pick_device(recipe.device))
     if recipe.strategy is not None:
@@ -361,10 +371,17 @@ def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
         "scenario": recipe.scenario or ("standard" if len(tasks) == 1 else "multi-task"),
         "strategy": strategy,
         "schedule": choose_schedule(recipe.optimizer, recipe.schedule),
+        "class_weights": class_weighting(recipe),
         "device": device,
         "threads": threads,
     }
     return recipe.model_copy(update=chosen)
+
+
+def class_weighting(recipe: Recipe) -> str:
+    """The policy for imbalance; balanced batches need no weights besides."""
+    chosen = recipe.class_weights
+    return "none" if chosen == "auto" and recipe.sampling == "balanced" else chosen
 
 
 def training_options(recipe: Recipe) -> TrainingOptions:
@@ -378,6 +395,8 @@ def training_options(recipe: Recipe) -> TrainingOptions:
         weight_decay=recipe.weight_decay,
         patience=recipe.patience,
         augment=recipe.augment,
+        mix=recipe.mix,
+        sampling=recipe.sampling,
         clip=recipe.clip,
         seed=recipe.seed,
     )

@@ -103,5 +103,18 @@ def test_colours_change_by_a_fifth_at_most() -> None:
 def test_none_is_none_and_unknown_names_are_answered() -> None:
     assert augmentation("none") is None
     assert augmentation("light") is light
-    with pytest.raises(UnknownNameError, match="light, none, standard"):
+    with pytest.raises(UnknownNameError, match="light, none, randaugment, standard"):
         augmentation("ligth")
+
+
+def test_randaugment_draws_from_its_generator_and_leaves_the_global_state() -> None:
+    pixels = torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8)
+    change = augmentation("randaugment")
+    assert change is not None
+    before = torch.random.get_rng_state()
+    found = [change(pixels, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert found[0].dtype == torch.uint8
+    assert found[0].shape == pixels.shape
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])

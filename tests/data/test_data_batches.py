@@ -7,6 +7,7 @@ from torch import Generator, Tensor
 
 from graft.data.augment import augmentation
 from graft.data.batches import Batches, Transform
+from graft.errors import DataError
 from graft.types import IntArray
 
 PIXELS = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (23, 3, 8, 8), dtype=np.uint8))
@@ -89,3 +90,27 @@ def test_the_global_generators_are_left_alone() -> None:
 def test_a_batch_size_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         batches(0)
+
+
+def test_balanced_epochs_take_every_class_equally_often_and_all_rows_in_turn() -> None:
+    targets = np.repeat([0, 1, 2], [20, 8, 2])
+    batches = Batches(
+        lambda rows: torch.from_numpy(rows), targets, 7, shuffle=True, seed=1, balanced=True
+    )
+    seen: set[int] = set()
+    for epoch in (1, 2, 3, 4):
+        rows = torch.cat([batch.inputs for batch in batches.epoch(epoch)]).numpy()
+        again = torch.cat([batch.inputs for batch in batches.epoch(epoch)]).numpy()
+        assert rows.tolist() == again.tolist()
+        assert np.bincount(targets[rows]).tolist() == [10, 10, 10]
+        assert len(set(rows[targets[rows] == 0])) == 10  # none of a large class twice
+        seen |= set(rows.tolist())
+    assert len(seen) > 25
+
+
+@pytest.mark.parametrize("targets", [np.zeros((4, 2), np.float32), np.zeros(4, np.float32)])
+def test_only_classes_can_be_balanced(targets: IntArray) -> None:
+    with pytest.raises(DataError, match="one class per row"):
+        Batches(
+            lambda rows: torch.from_numpy(rows), targets, 2, shuffle=True, seed=0, balanced=True
+        )

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD
-from torch.optim.lr_scheduler import LambdaLR
 
 from graft.errors import DivergenceError
 from graft.training.loop import Best, Loop, run_epochs
+from graft.training.schedule import build_schedule
 from graft.types import Batch, Json
 
 
@@ -37,7 +37,7 @@ class Walk:
         self.modes = ""
         self._losses = iter(losses)
         self._scores = None if scores is None else iter(scores)
-        self.best = Best(take=self._take, restore=self._restore)
+        self.best = Best(take=self._take, restore=self._restore, finite=self._finite)
         if start is not None:
             self.best.offer(0, start)
 
@@ -48,7 +48,7 @@ class Walk:
             weigh=lambda batch: float(len(batch)),
             batches=Once(),
             optimizer=optimizer,
-            schedule=LambdaLR(optimizer, lambda step: 1.0),
+            schedule=build_schedule("constant", optimizer, epochs),
             modes=self,
             clip=100.0,
         )
@@ -72,8 +72,14 @@ class Walk:
     def train(self) -> None:
         self.modes += "t"
 
+    def begin_again(self) -> None:
+        self.modes += "a"
+
     def evaluate(self) -> None:
         self.modes += "e"
+
+    def _finite(self) -> bool:
+        return bool(self.weight.isfinite())
 
     def _take(self) -> Json:
         return {"weight": self.weight.detach().clone()}
@@ -134,9 +140,8 @@ def test_a_loss_that_is_not_finite_in_the_first_epoch_is_an_error(bad: float) ->
     assert "--lr" in caught.value.next
 
 
-@pytest.mark.parametrize("scores", [[2.0, 1.0], None])
-def test_a_later_one_leaves_the_best_weights_and_says_why(scores: list[float] | None) -> None:
-    walk = Walk(scores, losses=[1.0, 1.0, math.nan])
+def test_a_later_one_leaves_the_best_weights_and_says_why() -> None:
+    walk = Walk([2.0, 1.0], losses=[1.0, 1.0, math.nan])
     assert walk.run(9) == 2.0
     assert [row["epoch"] for row in walk.rows] == [1, 2, 3]
     assert "nan" in walk.rows[-1]["stopped"]
@@ -154,15 +159,27 @@ def test_weights_whose_validation_loss_is_never_finite_are_no_result(epochs: int
         Walk([math.nan] * epochs).run(epochs)
 
 
-@pytest.mark.parametrize("loss", [None, 0.5])
-def test_weights_that_are_not_finite_never_win(loss: float | None) -> None:
+def test_weights_that_are_not_finite_never_win() -> None:
     walk = Walk(None)
     for epoch, weight in ((1, 1.0), (2, math.inf)):
         walk.best.restore({"weight": torch.tensor(weight)})
-        walk.best.offer(epoch, loss)
+        walk.best.offer(epoch, 0.5)
     walk.best.put_back()
     assert walk.best.epoch == 1
     assert walk.best.take() == {"weight": torch.tensor(1.0)}
+
+
+def test_without_validation_nothing_is_copied_and_only_finite_weights_are_a_result() -> None:
+    walk = Walk(None)
+    for epoch, weight in ((1, 1.0), (2, 2.0)):
+        walk.best.restore({"weight": torch.tensor(weight)})
+        walk.best.offer(epoch, None)
+    assert walk.best.weights is None
+    walk.best.put_back()
+    assert (walk.best.epoch, float(walk.weight.detach())) == (2, 2.0)
+    walk.best.restore({"weight": torch.tensor(math.inf)})
+    with pytest.raises(DivergenceError):
+        walk.best.put_back()
 
 
 def test_a_validation_loss_that_is_not_finite_never_wins() -> None:

@@ -256,14 +256,14 @@ def test_a_divergence_at_once_is_an_error_and_after_a_probe_leaves_it(
     network = make_network()
     with pytest.raises(DivergenceError, match="loss"):
         runner_of(network, make_feed(network), options).run(
-            build_strategy("full").phases(names_of(network)), DATA, Classification(3), 2
+            build_strategy("full").phases(names_of(network)), DATA, Classification(3), 4
         )
     network = make_network()
     probe, tune = build_strategy("lp-ft").phases(names_of(network))
     runner = runner_of(network, make_feed(network), options)
     runner.run([probe], DATA, Classification(3), 2)
     before = state_of(network)
-    runner.run([tune], DATA, Classification(3), 2)
+    runner.run([tune], DATA, Classification(3), 4)
     assert_same(state_of(network), before)
 
 

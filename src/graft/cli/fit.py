@@ -83,7 +83,13 @@ def fit(
         str | None, typer.Option(help="auto, none, sqrt or balanced. [auto]")
     ] = None,
     augment: Annotated[
-        str | None, typer.Option(help="none, light or standard, where nothing is frozen. [light]")
+        str | None, typer.Option(help="none, light, standard or randaugment, on pixels. [light]")
+    ] = None,
+    mix: Annotated[
+        str | None, typer.Option(help="none, mixup, cutmix or manifold, with :ALPHA. [none]")
+    ] = None,
+    sampling: Annotated[
+        str | None, typer.Option(help="shuffled, or balanced over classes. [shuffled]")
     ] = None,
     patience: Annotated[
         int | None, typer.Option(help="Epochs without a better validation loss. [8]")
@@ -165,6 +171,8 @@ def fit(
             regression_loss=regression_loss,
             balance=balance,
             augment=augment,
+            mix=mix,
+            sampling=sampling,
             patience=patience,
             seed=seed,
             device=device,

@@ -22,6 +22,7 @@ from graft.cli import (
     evaluate,
     features,
     fit,
+    lr,
     predict,
     rank,
     report,
@@ -45,6 +46,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("features")(features.features)
 app.command("rank")(rank.rank)
+app.command("lr")(lr.lr)
 app.command("backbones")(backbones.backbones)
 app.command("bank")(bank.bank)
 app.command("report")(report.report)

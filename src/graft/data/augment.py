@@ -27,11 +27,13 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def augmentation(name: str) -> Augmentation | None:
-    """The augmentation of this name: `none`, `light` or `standard`.
+    """The augmentation of this name: `none`, `light`, `standard` or `randaugment`.
 
     `light` shifts, turns and scales a little, and is safe for writing and other pictures whose
     mirror image means something else. `standard` adds mirroring and changes of brightness,
-    contrast and saturation.
+    contrast and saturation. `randaugment` is Cubuk et al.'s (2020, section 3.2), with torchvision's
+    defaults: two random operations of strength 9 on every picture, which may also shear, solarise
+    or invert the order of tones.
 
     Returns:
         A function from (B, C, H, W) uint8 and a CPU generator to the same shape and type, or
@@ -153,10 +155,28 @@ def _bytes(values: Tensor) -> Tensor:
     return values.round().clamp(0, 255).to(torch.uint8)
 
 
+def randaugment(pixels: Tensor, generator: Generator) -> Tensor:
+    """Two operations per picture, drawn from fourteen, as torchvision's RandAugment does them.
+
+    Args:
+        pixels: (B, C, H, W) uint8, red first.
+        generator: On the CPU.
+    """
+    from torchvision.transforms import v2
+
+    change = v2.RandAugment(interpolation=v2.InterpolationMode.BILINEAR)
+    seed = int(torch.randint(2**62, (), generator=generator))
+    # torchvision draws from the global state; it is put back as it was.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return torch.stack([change(picture) for picture in pixels])
+
+
 _AUGMENTATIONS: dict[str, Augmentation | None] = {
     "none": None,
     "light": light,
     "standard": standard,
+    "randaugment": randaugment,
 }
 _CHANGES: dict[str, Callable[[Tensor, Draw], Tensor] | None] = {
     "none": None,

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graft.errors import DataError
 from graft.types import Batch, IntArray, Targets
 
 RowReader = Callable[[IntArray], Tensor]
@@ -31,6 +32,8 @@ class Batches:
             left over joins the batch before it, since BatchNorm cannot train on one row.
         shuffle: Whether each epoch has an order of its own.
         seed: Same seed and epoch number, same bytes.
+        balanced: Whether a shuffled epoch takes every class equally often, rows of large classes
+            by turns and rows of small ones several times (Kang et al. 2020, section 4.1).
         transform: Applied to each batch of inputs, on `device`.
         device: Where the batches go.
         lengths: (N,) length of each row, or None. Rows of about one length then come in one batch,
@@ -45,6 +48,7 @@ class Batches:
         *,
         shuffle: bool,
         seed: int,
+        balanced: bool = False,
         transform: Transform | None = None,
         device: torch.device | str = "cpu",
         lengths: IntArray | None = None,
@@ -56,6 +60,7 @@ class Batches:
         self._batch_size = batch_size
         self._shuffle = shuffle
         self._seed = seed
+        self._classes = _rows_by_class(targets) if balanced else []
         self._transform = transform
         self._device = torch.device(device)
         self._lengths = lengths
@@ -92,9 +97,21 @@ class Batches:
             return np.argsort(self._lengths, kind="stable").astype(np.int64)
         random = np.random.default_rng([self._seed, epoch])
         order = random.permutation(self.rows).astype(np.int64)
+        if self._classes:
+            order = self._balanced_order(random, epoch)
         if self._lengths is None:
             return order
         return by_length(order, self._lengths, self._starts(), random)
+
+    def _balanced_order(self, random: np.random.Generator, epoch: int) -> IntArray:
+        """As many rows as there are, an equal number of each class."""
+        turns = np.arange(self.rows) + epoch * self.rows
+        quotas = np.bincount(turns % len(self._classes), minlength=len(self._classes))
+        chosen = [
+            np.tile(random.permutation(rows), -(-quota // len(rows)))[:quota]
+            for rows, quota in zip(self._classes, quotas, strict=True)
+        ]
+        return random.permutation(np.concatenate(chosen)).astype(np.int64)
 
     def _batch(self, rows: IntArray, epoch: int, index: int) -> Batch:
         inputs = self._inputs(rows).to(self._device)
@@ -132,3 +149,13 @@ def by_length(
     batches = [near[a:b] for a, b in zip(starts, [*starts[1:], len(near)], strict=True)]
     shuffled = [batches[number] for number in random.permutation(len(batches) - 1)]
     return np.concatenate([*shuffled, batches[-1]])
+
+
+def _rows_by_class(targets: IntArray) -> list[IntArray]:
+    if targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
+        raise DataError(
+            "Balanced sampling was asked for, and the labels are not one class per row",
+            allowed="one column of classes",
+            next="use --sampling shuffled",
+        )
+    return [np.flatnonzero(targets == target).astype(np.int64) for target in np.unique(targets)]

@@ -38,6 +38,14 @@ class Average:
             else:
                 mean.copy_(tensor)
 
+    @torch.no_grad()
+    def restart(self) -> None:
+        """Begin again from the weights in training as they are now."""
+        self.hide()
+        self._steps = 0
+        for tensor, mean in self._pairs:
+            mean.copy_(tensor)
+
     def show(self) -> None:
         """Put the average in the network, and the weights in training aside; idempotent."""
         if not self._shown:
@@ -70,3 +78,8 @@ def moving(network: Network, plan: Plan) -> dict[str, Tensor]:
 def snapshot(network: Network, plan: Plan) -> Json:
     """Copies of every tensor that the plan lets move."""
     return {name: tensor.detach().clone() for name, tensor in moving(network, plan).items()}
+
+
+def all_finite(network: Network, plan: Plan) -> bool:
+    """Whether every tensor that the plan lets move is finite."""
+    return all(bool(tensor.isfinite().all()) for tensor in moving(network, plan).values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from time import perf_counter
 from typing import Protocol
@@ -12,10 +12,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from graft.errors import DivergenceError
 from graft.training.optimizer import clip_gradients
+from graft.training.schedule import Schedule
 from graft.types import Batch, Json
 
 Scores = dict[str, float]
@@ -28,11 +28,43 @@ class EpochBatches(Protocol):
         """The batches of one epoch."""
 
 
+class Guard(Protocol):
+    """Looks at every step, and undoes what went wrong."""
+
+    def after_step(self, loss: float, norm: Tensor) -> bool:
+        """Whether weights went back; a DivergenceError where that is of no use any more."""
+
+    def restore(self) -> None:
+        """The last good weights."""
+
+
+class Unguarded:
+    """Lets everything pass but a loss that is not finite."""
+
+    def after_step(self, loss: float, norm: Tensor) -> bool:  # noqa: ARG002
+        """Never goes back.
+
+        Raises:
+            DivergenceError: The loss is no longer finite.
+        """
+        if not math.isfinite(loss):
+            raise DivergenceError(
+                f"The loss became {loss}", allowed="a finite loss", next="choose a smaller --lr"
+            )
+        return False
+
+    def restore(self) -> None:
+        """Nothing was kept."""
+
+
 class Switch(Protocol):
     """Puts network and optimizer into training or evaluation mode."""
 
     def train(self) -> None:
         """Before steps."""
+
+    def begin_again(self) -> None:
+        """After weights went back."""
 
     def evaluate(self) -> None:
         """Before validation and before weights are copied."""
@@ -52,45 +84,44 @@ class Loop:
         clip: Largest norm of the gradient; 0 for any.
         accumulate: Batches whose gradients make one step.
         after_step: Called after every optimizer step, if there is anything to do.
+        guard: Told about every step.
     """
 
     step: Callable[[Batch], Tensor]
     weigh: Callable[[Batch], float]
     batches: EpochBatches
     optimizer: Optimizer
-    schedule: LRScheduler
+    schedule: Schedule
     modes: Switch
     clip: float
     accumulate: int = 1
     after_step: Callable[[], None] | None = None
+    guard: Guard = field(default_factory=Unguarded)
 
-    def run_epoch(self, number: int) -> float:
-        """One pass over the batches; returns the mean loss.
+    def run_epoch(self, number: int) -> float | None:
+        """One pass over the batches; returns the mean loss, None where all was undone.
 
         Raises:
-            DivergenceError: The loss is no longer finite.
+            DivergenceError: Training went wrong too often.
         """
         self.modes.train()
         total, rows = 0.0, 0
         for group in grouped(self.batches.epoch(number), self.accumulate):
             self.optimizer.zero_grad()
             loss = self.gradients(group).item()
-            clip_gradients(self.optimizer, self.clip)
+            norm = clip_gradients(self.optimizer, self.clip)
             self.optimizer.step()
             self.schedule.step()
+            if self.guard.after_step(loss, norm):
+                total, rows = 0.0, 0  # the epoch's mean is of what counts
+                continue
             if self.after_step:
                 self.after_step()
             size = sum(len(batch) for batch in group)
             total += loss * size
             rows += size
-            if not math.isfinite(total):
-                raise DivergenceError(
-                    f"The loss became {loss} in epoch {number}",
-                    allowed="a finite loss",
-                    next="choose a smaller --lr",
-                )
         self.modes.evaluate()
-        return total / max(rows, 1)
+        return total / rows if rows else None
 
     def gradients(self, group: list[Batch]) -> Tensor:
         """Add the gradients of the mean loss over all rows of some batches; returns that mean."""
@@ -116,10 +147,14 @@ def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
 
 @dataclass(slots=True)
 class Best:
-    """The best weights so far, judged by the validation loss; the last ones without validation."""
+    """The best weights so far, judged by the validation loss.
+
+    Without validation nothing is compared and nothing copied: the last weights stay.
+    """
 
     take: Callable[[], Json]
     restore: Callable[[Json], None]
+    finite: Callable[[], bool]
     loss: float = math.inf
     epoch: int = 0
     weights: Json | None = None
@@ -128,11 +163,10 @@ class Best:
         """Keep the present weights if they are finite and better than all before."""
         if loss is not None and not loss < self.loss:  # also where it is NaN
             return
-        weights = self.take()
-        if all(bool(tensor.isfinite().all()) for tensor in weights.values()):
-            self.loss = math.inf if loss is None else loss
+        if self.finite():
             self.epoch = epoch
-            self.weights = weights
+            if loss is not None:
+                self.loss, self.weights = loss, self.take()
 
     def put_back(self) -> None:
         """Give the model its best weights.
@@ -140,13 +174,14 @@ class Best:
         Raises:
             DivergenceError: No epoch ended with weights and a validation loss that are finite.
         """
-        if self.weights is None:
+        if self.weights is not None:
+            self.restore(self.weights)
+        elif not (self.epoch and self.finite()):
             raise DivergenceError(
                 "No epoch ended with finite weights and a finite validation loss",
                 allowed="a finite loss",
                 next="choose a smaller --lr",
             )
-        self.restore(self.weights)
 
 
 def run_epochs(
@@ -160,11 +195,11 @@ def run_epochs(
 ) -> None:
     """Train for at most `epochs` epochs, then give the model its best weights.
 
-    Stops early after `patience` epochs without a better validation loss. When the loss stops being
-    finite, the best weights so far are kept; without any, the error goes on.
+    Stops early after `patience` epochs without a better validation loss. When training goes wrong
+    for good, the best weights so far are kept; without any, the error goes on.
 
     Raises:
-        DivergenceError: The loss is no longer finite and no usable epoch came before it.
+        DivergenceError: Training went wrong too often and no usable epoch came before it.
     """
     for epoch in range(1, epochs + 1):
         begun = perf_counter()
@@ -176,6 +211,8 @@ def run_epochs(
                 raise
             record({"epoch": epoch, "stopped": problem.found})
             break
+        if loss is None:
+            continue
         scores = validate() if validate else {}
         best.offer(epoch, scores.get("loss"))
         held_out = {f"validation_{name}": value for name, value in scores.items()}
@@ -183,4 +220,6 @@ def run_epochs(
         record({"epoch": epoch, "loss": loss, **held_out, "lr": lr, "seconds": seconds})
         if epoch - best.epoch >= patience:
             break
+    if validate is None and not best.finite():
+        loop.guard.restore()  # the very last step broke them
     best.put_back()

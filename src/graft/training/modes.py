@@ -46,6 +46,12 @@ class Modes:
         if _averages(self.optimizer):
             self.optimizer.train()  # type: ignore[attr-defined]
 
+    def begin_again(self) -> None:
+        """Training mode after weights went back: an average forgets what it has seen."""
+        if self.average:
+            self.average.restart()
+        self.train()
+
     def evaluate(self) -> None:
         """Ready for validation, copies and saving; idempotent."""
         averaging = _averages(self.optimizer) and self.optimizer.param_groups[0]["train_mode"]

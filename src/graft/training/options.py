@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SAMPLINGS = ("shuffled", "balanced")
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
@@ -18,6 +20,8 @@ class TrainingOptions:
         weight_decay: Decoupled for AdamW; never on biases and normalisation layers.
         patience: Epochs without a better validation loss before a phase stops.
         augment: Name of the augmentation; used where nothing is frozen.
+        mix: Blends of two rows, a name of `MIXES` or `none`.
+        sampling: `shuffled` takes every row once an epoch, `balanced` every class as often.
         clip: Largest norm of the gradient; 0 for any.
         seed: Orders batches and draws augmentations.
     """
@@ -30,5 +34,7 @@ class TrainingOptions:
     weight_decay: float = 0.01
     patience: int = 8
     augment: str = "light"
+    mix: str = "none"
+    sampling: str = "shuffled"
     clip: float = 1.0
     seed: int = 0

@@ -46,7 +46,40 @@ SCHEDULES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
 )
 
 
-def build_schedule(name: str, optimizer: Optimizer, steps: int) -> LambdaLR:
+class Schedule(LambdaLR):
+    """A schedule that can begin again over the steps that are left.
+
+    Args:
+        optimizer: Whose groups' rates are the peaks.
+        factor: From step and number of steps to the factor on the rate.
+        steps: How many steps the phase has.
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, factor: Callable[[int, int], float], steps: int
+    ) -> None:
+        self._factor = factor
+        self._steps = steps
+        self._begun = 0
+        super().__init__(optimizer, self._now)
+
+    def peak(self) -> float:
+        """The rate that the last group has where the factor is 1."""
+        return float(self.base_lrs[-1])
+
+    def restart(self, divisor: float) -> None:
+        """Begin again with smaller rates; the end stays where it is."""
+        self._begun = self.last_epoch
+        self.base_lrs = [rate / divisor for rate in self.base_lrs]
+        for group, rate in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = rate * self._now(self.last_epoch)
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def _now(self, step: int) -> float:
+        return self._factor(step - self._begun, max(1, self._steps - self._begun))
+
+
+def build_schedule(name: str, optimizer: Optimizer, steps: int) -> Schedule:
     """The factor on the learning rate over a phase of `steps` steps.
 
     All but `constant` warm up linearly over 5 % of the steps (Goyal et al. 2017, section 2.2).
@@ -58,8 +91,7 @@ def build_schedule(name: str, optimizer: Optimizer, steps: int) -> LambdaLR:
     """
     if name not in SCHEDULES:
         raise unknown_name("schedule", name, SCHEDULES)
-    factor = SCHEDULES[name]
-    return LambdaLR(optimizer, lambda step: factor(step, steps))
+    return Schedule(optimizer, SCHEDULES[name], steps)
 
 
 def choose_schedule(optimizer: str, schedule: str | None) -> str:

@@ -20,15 +20,18 @@ from graft.objectives import Objective
 from graft.plan import apply, movable
 from graft.progress import Progress
 from graft.strategies import Ending, Phase, Weights
-from graft.training.average import Average, moving, snapshot
+from graft.training.average import Average, all_finite, moving, snapshot
 from graft.training.history import History
 from graft.training.loop import Best, Loop, Scores, run_epochs
+from graft.training.mixing import Mixer, build_mixer
 from graft.training.modes import Modes
 from graft.training.optimizer import build_optimizer
 from graft.training.options import TrainingOptions
 from graft.training.rates import phase_rate
 from graft.training.records import Outcome, PhaseRecord
+from graft.training.rescue import start_rescue
 from graft.training.schedule import build_schedule
+from graft.training.watch import outputs_of
 from graft.types import Batch, IntArray, Json, Targets
 
 # Without --epochs a phase runs until it has taken about this many steps.
@@ -200,16 +203,26 @@ class StageRunner:
         best = self._best(phase, validate)
         first = len(self.history.rows)
         self.progress.start(phase.name, count)
-        run_epochs(
-            loop,
-            count,
-            validate=validate,
-            best=best,
-            patience=options.patience,
-            record=partial(self._add_row, phase.name),
-        )
+        with outputs_of(self.network.head) as outputs:
+            loop.guard = start_rescue(
+                phase.plan,
+                self.network,
+                source.suffix,
+                objective,
+                loop,
+                outputs,
+                partial(_tell_rescue, self, phase.name),
+            )
+            run_epochs(
+                loop,
+                count,
+                validate=validate,
+                best=best,
+                patience=options.patience,
+                record=partial(self._add_row, phase.name),
+            )
         self.progress.finish(phase.name)
-        epochs_run = len(self.history.rows) - first
+        epochs_run = sum("epoch" in row for row in self.history.rows[first:])
         return Outcome("gradient", epochs_run, best.epoch, self.rate(phase))
 
     def loop(
@@ -231,11 +244,15 @@ class StageRunner:
         if phase.average:
             average = Average(moving(self.network, phase.plan), phase.average)
 
+        stored = source.depth > 0
+        texts = source.lengths is not None
+        mixer = build_mixer(options.mix, options.seed, stored, texts, phase.name, self.warnings)
+
         def inputs() -> Iterator[Tensor]:
             return (batch.inputs for batch in batches.epoch(0))
 
         return Loop(
-            step=partial(self._loss, phase, objective, source.suffix),
+            step=partial(self._loss, phase, objective, source.suffix, mixer),
             weigh=objective.weigh,
             batches=batches,
             optimizer=optimizer,
@@ -269,6 +286,7 @@ class StageRunner:
             self.options.batch_size if training else EVALUATION_BATCH,
             shuffle=training,
             seed=self.options.seed,
+            balanced=training and self.options.sampling == "balanced",
             transform=source.transform(name),
             device=self.device,
             lengths=None if source.lengths is None else source.lengths[rows],
@@ -292,14 +310,22 @@ class StageRunner:
         best = Best(
             take=partial(snapshot, self.network, phase.plan),
             restore=partial(self.network.load_state_dict, strict=False),
+            finite=partial(all_finite, self.network, phase.plan),
         )
         if phase.keep_start and validate is not None:
             best.offer(0, validate()["loss"])
         return best
 
-    def _loss(self, phase: Phase, objective: Objective, suffix: nn.Module, batch: Batch) -> Tensor:
+    def _loss(
+        self,
+        phase: Phase,
+        objective: Objective,
+        suffix: nn.Module,
+        mixer: Mixer | None,
+        batch: Batch,
+    ) -> Tensor:
         with precision(self.device):
-            losses = objective(suffix, batch)
+            losses = mixer.losses(objective, suffix, batch) if mixer else objective(suffix, batch)
         if phase.penalty:
             losses = {**losses, "penalty": phase.penalty(self.network, self.origin)}
         return torch.stack([*losses.values()]).sum()
@@ -312,6 +338,13 @@ class StageRunner:
             if name in row
         )
         self.progress.advance(phase, 1, note)
+
+
+def _tell_rescue(runner: StageRunner, phase: str, sentence: str) -> None:
+    runner.history.add({"phase": phase, "rescue": sentence})
+    line = f"Phase '{phase}': {sentence}"
+    runner.warnings.append(line)
+    runner.progress.say(line)
 
 
 def phase_epochs(phase: Phase, epochs: int | None, batches: int) -> int:
