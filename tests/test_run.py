@@ -15,6 +15,7 @@ from torch import Tensor
 
 import graft.run as run_file
 from graft.backbones.load import load_backbone
+from graft.bank.source import Source
 from graft.data import read
 from graft.errors import DataError, DivergenceError, OutputError, UnknownNameError
 from graft.model import load
@@ -24,7 +25,7 @@ from graft.run import Finished, run
 from graft.runs.predictor import probabilities
 from graft.scenarios import SCENARIOS
 from graft.strategies import STRATEGIES
-from graft.types import FloatArray, IntArray, Json
+from graft.types import FloatArray, IntArray, Json, Task
 
 METRICS = {"accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece"}
 FIELDS = {
@@ -63,8 +64,10 @@ def pair(
     root = tmp_path_factory.mktemp("pair")
     calls: list[tuple[IntArray, FloatArray]] = []
 
-    def listening(network: Network, source: object, rows: IntArray) -> FloatArray:
-        calls.append((rows, probabilities(network, source, rows)))  # type: ignore[arg-type]
+    def listening(
+        network: Network, source: Source, rows: IntArray, *, tasks: tuple[Task, ...]
+    ) -> FloatArray:
+        calls.append((rows, probabilities(network, source, rows, tasks=tasks)))
         return calls[-1][1]
 
     recipe = Recipe(data=str(photos), strategy=strategy, scenario=scenario, **tiny)

@@ -13,12 +13,16 @@ class MultiTask(Scenario):
 
     Each task's loss is the mean over the rows that are labelled for it. With a frozen backbone the
     tasks share nothing that trains, so each is learnt as in a run of its own; what they gain or
-    lose by each other shows where blocks of the backbone train.
+    lose by each other shows where blocks of the backbone train. A single column is learnt by its
+    own loss.
     """
 
     def stages(self, problem: Problem) -> Iterator[Stage]:
         """The one stage."""
-        objective = build_several(
-            problem.balance, problem.tasks, problem.objectives(), problem.known()
+        each = problem.objectives()
+        objective = (
+            each[0]
+            if len(each) == 1
+            else build_several(problem.balance, problem.tasks, each, problem.known())
         )
         yield Stage("multi-task", problem.data, objective, problem.epochs)
