@@ -185,16 +185,13 @@ class Feed:
         self._fill(shelf, missing, engine, job, batch)
         return way, shelf, len(missing)
 
-    def _key(self, job: _Job, way: Way) -> str:
-        return job.view.key(job.keys.key(way.identity(self.device), way.batch_size))
-
     def _shelf(self, job: _Job, way: Way) -> Shelf:
         storage = self.use.storage
-        return open_shelf(self._root, self._key(job, way), storage=storage, about=job.about)
+        return open_shelf(self._root, job.key(way, self.device), storage=storage, about=job.about)
 
     def _stored(self, job: _Job, way: Way) -> Shelf | None:
         """The shelf of a way, where there is one."""
-        return self._shelf(job, way) if (self._root / self._key(job, way)).is_dir() else None
+        return self._shelf(job, way) if (self._root / job.key(way, self.device)).is_dir() else None
 
     def _fill(
         self, shelf: Shelf, rows: Sequence[int], engine: Engine, job: _Job, batch: int
@@ -243,6 +240,10 @@ class _Job:
     view: View
     keys: PrefixKeys
     about: Json
+
+    def key(self, way: Way, device: torch.device) -> str:
+        """The key of the shelf for one way."""
+        return self.view.key(self.keys.key(way.identity(device), way.batch_size))
 
 
 def _about(network: Network, depth: int, size: str, view: View, storage: str) -> Json:
