@@ -49,9 +49,9 @@ from graft.runs.together import together
 from graft.scenarios import Problem, Stage, build_scenario
 from graft.strategies import Phase, build_strategy, phases_for
 from graft.tasks.several import task_name
-from graft.training import History, StageRunner, TrainingOptions, choose_schedule
+from graft.training import History, StageRunner, choose_schedule
 from graft.training.mixing import parse_mix
-from graft.training.options import SAMPLINGS
+from graft.training.options import SAMPLINGS, class_weighting, training_options
 from graft.training.stage import StageData
 from graft.types import FloatArray, IntArray, Json, Targets, Task, output_names
 
@@ -376,30 +376,6 @@ def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
         "threads": threads,
     }
     return recipe.model_copy(update=chosen)
-
-
-def class_weighting(recipe: Recipe) -> str:
-    """The policy for imbalance; balanced batches need no weights besides."""
-    chosen = recipe.class_weights
-    return "none" if chosen == "auto" and recipe.sampling == "balanced" else chosen
-
-
-def training_options(recipe: Recipe) -> TrainingOptions:
-    """The recipe's settings of gradient phases."""
-    return TrainingOptions(
-        batch_size=recipe.batch_size,
-        accumulate=recipe.accumulate,
-        lr=recipe.lr,
-        optimizer=recipe.optimizer,
-        schedule=choose_schedule(recipe.optimizer, recipe.schedule),
-        weight_decay=recipe.weight_decay,
-        patience=recipe.patience,
-        augment=recipe.augment,
-        mix=recipe.mix,
-        sampling=recipe.sampling,
-        clip=recipe.clip,
-        seed=recipe.seed,
-    )
 
 
 def _header(recipe: Recipe, tasks: tuple[Task, ...]) -> Json:

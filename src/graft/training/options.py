@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from graft.recipe import Recipe
+from graft.training.schedule import choose_schedule
+
 SAMPLINGS = ("shuffled", "balanced")
 
 
@@ -38,3 +41,27 @@ class TrainingOptions:
     sampling: str = "shuffled"
     clip: float = 1.0
     seed: int = 0
+
+
+def class_weighting(recipe: Recipe) -> str:
+    """The policy for imbalance; balanced batches need no weights besides."""
+    chosen = recipe.class_weights
+    return "none" if chosen == "auto" and recipe.sampling == "balanced" else chosen
+
+
+def training_options(recipe: Recipe) -> TrainingOptions:
+    """The recipe's settings of gradient phases."""
+    return TrainingOptions(
+        batch_size=recipe.batch_size,
+        accumulate=recipe.accumulate,
+        lr=recipe.lr,
+        optimizer=recipe.optimizer,
+        schedule=choose_schedule(recipe.optimizer, recipe.schedule),
+        weight_decay=recipe.weight_decay,
+        patience=recipe.patience,
+        augment=recipe.augment,
+        mix=recipe.mix,
+        sampling=recipe.sampling,
+        clip=recipe.clip,
+        seed=recipe.seed,
+    )
