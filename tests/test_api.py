@@ -80,7 +80,7 @@ def test_every_setting_reaches_the_recipe(monkeypatch: pytest.MonkeyPatch) -> No
         "weight_decay": 0.5, "label_smoothing": 0.2, "class_weights": "none", "augment": "none",
         "patience": 2, "accumulate": 2, "clip": 0.5, "seed": 9, "device": "cpu", "threads": 1,
         "storage": "float16", "long": "chunks", "pooling": "max", "mix": "mixup",
-        "sampling": "balanced",
+        "sampling": "balanced", "labels": "a,b", "balance": "none", "regression_loss": "huber",
     }  # fmt: skip
     assert set(values) == set(Recipe.model_fields)
     seen: list[Recipe] = []
@@ -109,6 +109,10 @@ def test_a_setting_wins_over_the_recipe_file(
         **tiny,
         "strategy": "linear-probe",
         "schedule": "linear",
+        "task": "classification",
+        "scenario": "standard",
+        "engine": "eager",
+        "prefix_batch": 64,
         "seed": 5,
         "data": str(photos),
     }

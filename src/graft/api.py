@@ -100,7 +100,8 @@ def fit(
         backbone: `bundled`, `minilm`, a name of timm or transformers, a folder; None: no download.
         weights: `pretrained`, `random` or a weights file.
         size: Height and width in pixels, or longest text in tokens, instead of the checkpoint's.
-        long, pooling: Of texts; see `graft.recipe.Recipe`.
+        long: What becomes of long texts: `truncate`, `head-tail` or `chunks`.
+        pooling: Of token vectors; see `graft.recipe.Recipe`.
         head: `linear`, or `mlp:WIDTH[,WIDTH]`.
         dropout: Share of features dropped in front of the head's last layer.
         strategy: Of `graft.strategies.STRATEGIES`, and modifiers after plus signs: `top-k:2+ema`.
