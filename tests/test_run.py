@@ -304,7 +304,7 @@ def test_unreadable_pictures_are_counted_and_named(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"task": "regression"},
+        {"task": "segmentation"},
         {"optimizer": "lion"},
         {"schedule": "step"},
         {"class_weights": "equal"},

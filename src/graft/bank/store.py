@@ -180,9 +180,14 @@ class Shelf:
             segment = read_segment(folder)
         except (OSError, ValueError, TypeError, KeyError):
             return
-        if self.segments and segment.values.shape[1:] != self.segments[0].values.shape[1:]:
+        if self.segments and _row_kind(segment) != _row_kind(self.segments[0]):
             return
         self.segments.append(segment)
+
+
+def _row_kind(segment: Segment) -> tuple[object, ...]:
+    """Type and shape of a row: the same in all segments of a shelf."""
+    return (segment.values.dtype, *segment.values.shape[1:])
 
 
 def open_shelf(
