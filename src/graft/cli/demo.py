@@ -13,12 +13,12 @@ import typer
 from graft.cli.console import Bars, output, print_json
 from graft.cli.options import AsJson
 from graft.errors import unknown_name
-from graft.types import Json
 
 if TYPE_CHECKING:
     from graft.demo import Contender
     from graft.model import Model
     from graft.progress import Progress
+    from graft.types import Json
 
     Finished = list[tuple[Contender, Model]]
 
