@@ -45,14 +45,14 @@ class Bench:
     examples: Examples
     root: Path
 
-    def graft(self, weights: str, strategy: str, epochs: int | None) -> Contender:
+    def graft(self, weights: str, strategy: str, epochs: int | None, views: int = 1) -> Contender:
         """The accuracy of the bundled architecture under a strategy, without validation rows."""
 
         def accuracy(train: IntArray, test: IntArray, seed: int) -> float:
             backbone = load_backbone("bundled", weights=weights, seed=seed)
             classes = len(self.examples.labels)
             network = Network(backbone, build_head("linear", backbone.num_features, classes))
-            runner = self._runner(network, seed)
+            runner = self._runner(network, seed, views)
             phases = build_strategy(strategy).phases([block.name for block in backbone.blocks])
             nothing = np.array([], dtype=np.int64)
             data = StageData(train, nothing, self.examples.targets)
@@ -73,12 +73,12 @@ class Bench:
 
         return accuracy
 
-    def _runner(self, network: Network, seed: int) -> StageRunner:
+    def _runner(self, network: Network, seed: int, views: int) -> StageRunner:
         pixels = Pixels(self.examples, network.backbone.spec, self.root, Silent())
         digests = [digest for digest in pixels.digests if digest is not None]
         device = torch.device("cpu")
         feed = Feed(pixels, digests, network, device, self.root, Silent())
-        options = TrainingOptions(seed=seed)
+        options = TrainingOptions(seed=seed, views=views)
         return StageRunner(network, feed, device, options, History(), Silent())
 
     def _share(self, predicted: FloatArray, rows: IntArray) -> float:

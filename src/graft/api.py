@@ -14,7 +14,7 @@ from graft.model import Model, Prediction, load
 from graft.progress import Progress, Silent
 from graft.recipe import recipe_for
 from graft.report import write_report
-from graft.run import run
+from graft.run import Finished, run
 from graft.selection import Ranking, parse_budget, rank_backbones, run_compared, search
 from graft.types import FloatArray, Json
 from graft.verbs import bank, doctor
@@ -68,6 +68,7 @@ def fit(
     augment: str | None = None,
     mix: str | None = None,
     sampling: str | None = None,
+    views: int | None = None,
     patience: int | None = None,
     seed: int | None = None,
     device: str | None = None,
@@ -118,7 +119,8 @@ def fit(
         class_weights: `auto`, `none`, `sqrt` or `balanced`.
         regression_loss: Of quantities, `squared` or `huber`.
         balance: Of the losses of several tasks: a name of `graft.objectives.BALANCES`.
-        augment: `none`, `light`, `standard` or `randaugment`.
+        augment: `none`, `light`, `standard` or `randaugment`; as views where frozen.
+        views: Stored pictures of each training row; None chooses by rows and cost.
         mix: `none`, `mixup[:ALPHA]`, `cutmix[:ALPHA]` or `manifold[:ALPHA]`.
         sampling: `shuffled` or `balanced`.
         patience: Epochs without a better validation loss before a phase stops.
@@ -174,6 +176,7 @@ def fit(
         "augment": augment,
         "mix": mix,
         "sampling": sampling,
+        "views": views,
         "patience": patience,
         "seed": seed,
         "device": device,
@@ -200,6 +203,10 @@ def fit(
     else:
         finished = run(chosen, data=data, out=target, progress=progress)
     write_report(finished.folder)
+    return _model_of(finished)
+
+
+def _model_of(finished: Finished) -> Model:
     labels, task = tuple(finished.result["labels"]), str(finished.result["task"])
     return Model(finished.network, labels, task, finished.result, finished.folder, finished.tasks)
 

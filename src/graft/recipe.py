@@ -49,7 +49,10 @@ class Recipe(BaseModel):
         class_weights: `auto`, `none`, `sqrt` or `balanced`.
         regression_loss: Of quantities, `squared` or `huber`.
         balance: Of the losses of several tasks, `start`, `famo` or `none`.
-        augment: `none`, `light`, `standard` or `randaugment`; used where nothing is frozen.
+        augment: `none`, `light`, `standard` or `randaugment`: fresh in every epoch where nothing is
+            frozen, as stored views where something is.
+        views: Pictures of each training row (the plain one and augmented ones) whose frozen
+            outputs are stored; None chooses by rows and cost.
         mix: `none`, `mixup[:ALPHA]` or `cutmix[:ALPHA]` where nothing is frozen, or
             `manifold[:ALPHA]`, which also blends stored outputs of frozen blocks.
         sampling: `shuffled`, or `balanced`: every class equally often.
@@ -97,6 +100,7 @@ class Recipe(BaseModel):
     augment: str = "light"
     mix: str = "none"
     sampling: str = "shuffled"
+    views: int | None = Field(default=None, ge=1, le=64)
     patience: int = Field(default=8, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     device: str = "auto"

@@ -18,7 +18,6 @@ from graft.bank.feed import Reader
 from graft.bank.source import open_source
 from graft.bank.store import STORAGE
 from graft.bank.way import Wish
-from graft.data.augment import augmentation
 from graft.data.kinds import kinds_named
 from graft.data.targets import is_plain
 from graft.device import pick_device, training_precision
@@ -38,7 +37,7 @@ from graft.plan import Audit, Auditor
 from graft.progress import Progress, Silent
 from graft.recipe import Recipe
 from graft.runs.assessment import Assessor
-from graft.runs.choice import choose_strategy
+from graft.runs.choice import check_views, choose_strategy, choose_views
 from graft.runs.clock import Clock
 from graft.runs.folder import RunFolder, default_folder, open_run_folder
 from graft.runs.modality import parts_of
@@ -315,7 +314,7 @@ def check_names(recipe: Recipe) -> None:
         if name not in known:
             raise unknown_name(what, name, known)
     choose_schedule(recipe.optimizer, recipe.schedule)
-    augmentation(recipe.augment)
+    check_views(recipe.views or 1, recipe.augment)
     kinds_named(recipe.task, len(label_columns(recipe)) or 1)
     if recipe.scenario is not None:
         build_scenario(recipe.scenario)
@@ -356,20 +355,21 @@ def training_targets(prepared: Prepared) -> Targets:
 
 def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
     """The recipe with every choice made that was left open."""
+    rows, length = len(prepared.split.train), prepared.facts.get("mean_length")
     strategy = recipe.strategy or choose_strategy(
-        network,
-        len(prepared.split.train),
-        recipe.batch_size,
-        recipe.epochs,
-        prepared.facts.get("mean_length"),
+        network, rows, recipe.batch_size, recipe.epochs, length
     )
     device = next(network.parameters()).device.type
     threads = recipe.threads or torch.get_num_threads()
     tasks = prepared.examples.tasks
+    views = recipe.views or 1
+    if recipe.views is None and length is None and is_plain(tasks):  # others have no views
+        views = choose_views(network, rows, recipe.augment, phases_for(strategy, network))
     chosen = {
         "task": ",".join(task.kind for task in tasks),
         "scenario": recipe.scenario or ("standard" if len(tasks) == 1 else "multi-task"),
         "strategy": strategy,
+        "views": views,
         "schedule": choose_schedule(recipe.optimizer, recipe.schedule),
         "class_weights": class_weighting(recipe),
         "device": device,

@@ -6,12 +6,13 @@ prefix, bank. Whoever reads from a feed cannot tell at which depth the values we
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -27,6 +28,7 @@ from graft.progress import Progress
 from graft.types import IntArray, Json
 
 Reader = Callable[[IntArray], Tensor]
+Item = tuple[int, View]  # a row's number, and which of its pictures
 
 # Batches of pixels that are read while the prefix computes.
 BATCHES_AHEAD = 2
@@ -105,7 +107,7 @@ class Feed:
         self.device = device
         self._root = root
         self._progress = progress
-        self._readers: dict[str, Reader] = {}
+        self._readers: dict[str, tuple[Reader, ...]] = {}
         self._read_raw: Reader | None = None
 
     def __len__(self) -> int:
@@ -121,20 +123,40 @@ class Feed:
         """(N,) length of each row, or None where all rows have one shape, as here."""
         return None
 
-    def activations(self, depth: int, prefix: nn.Module, view: View = PLAIN) -> Reader:
+    def activations(self, depth: int, prefix: nn.Module) -> Reader:
         """A reader of the outputs of the first `depth` blocks, computing what is missing.
 
         Raises:
             OutputError: The bank cannot be written.
             ResourceError: The disk is full, or a value is too large for the storage type.
         """
+        (reader,) = self.views(depth, prefix, [PLAIN], np.arange(len(self)))
+        return reader
+
+    def views(
+        self, depth: int, prefix: nn.Module, views: Sequence[View], rows: IntArray
+    ) -> tuple[Reader, ...]:
+        """Readers like that of `activations`, for other pictures of some of the rows.
+
+        Args:
+            depth: How many blocks the prefix has.
+            prefix: What computes them.
+            views: Which pictures; all plain or all by one augmentation.
+            rows: The only rows that will be read.
+        """
+        if not views:
+            return ()
         storage = self.use.storage
         keys = prefix_keys(self._network, depth, inputs=self.inputs.key, storage=storage)
-        known = f"{keys.name()} {view}"
+        known = f"{keys.name()} {views} {rows.tobytes().hex()}"
         if known not in self._readers:
-            about = _about(self._network, depth, self.inputs.size, view, storage)
-            job = _Job(prefix, view, keys, about)
-            self._readers[known] = self._open(job)
+            about = _about(self._network, depth, self.inputs.size, views[0], storage)
+            items = [(int(row), view) for view in views for row in rows]
+            shelf, places = self._open(_Job(prefix, items, keys, about))
+            memory = MEMORY_BYTES // len(views)
+            by_view = places.reshape(len(views), len(rows), 2)
+            readers = (shelf.reader(found, memory) for found in by_view)
+            self._readers[known] = tuple(_of_rows(r, rows, len(self)) for r in readers)
         return self._readers[known]
 
     @property
@@ -142,10 +164,10 @@ class Feed:
         """How far the engine's outputs may be from eager ones, relative to the largest."""
         return ENGINES[self.way.engine].tolerance if self.way else 0.0
 
-    def _open(self, job: _Job) -> Reader:
-        """All rows, from the shelf of the way that is settled, stored or chosen now."""
+    def _open(self, job: _Job) -> tuple[Shelf, IntArray]:
+        """The shelf of the way that is settled, stored or chosen now, and every item's place."""
         begun = perf_counter()
-        digests = [job.view.digest(digest) for digest in self._digests]
+        digests = [view.digest(self._digests[row]) for row, view in job.items]
         if self.way is not None:
             self._wish = Wish(self.way.engine, self.way.batch_size)
         way = stored_way(self._wish, self.device, partial(self._stored, job), digests)
@@ -157,12 +179,12 @@ class Feed:
         self.way = self.way or way
         places = shelf.claim(digests)
         self.use.count(shelf, len(digests), computed, perf_counter() - begun)
-        return shelf.reader(places, MEMORY_BYTES)
+        return shelf, places
 
     def _compute(self, job: _Job, wish: Wish, digests: Sequence[bytes]) -> tuple[Way, Shelf, int]:
         """Fill the shelf of a way that fulfils the wish; halve the batch where memory runs out."""
         with memory_watched():
-            batch = chosen_batch(wish, job.prefix, self._inputs(job, [0], 1))
+            batch = chosen_batch(wish, job.prefix, self._inputs(job.items[:1], 1))
         while True:
             try:
                 with memory_watched():
@@ -177,12 +199,12 @@ class Feed:
     def _compute_in(
         self, batch: int, job: _Job, wish: Wish, digests: Sequence[bytes]
     ) -> tuple[Way, Shelf, int]:
-        first = self._inputs(job, [*range(min(batch, len(digests)))], batch)
+        first = self._inputs(job.items[:batch], batch)
         engine = chosen_engine(wish, job.prefix, first, len(set(digests)), self.warnings)
         way = Way(engine.name, batch)
         shelf = self._shelf(job, way)
-        missing = _missing(shelf, digests)
-        self._fill(shelf, missing, engine, job, batch)
+        missing = [job.items[at] for at in _missing(shelf, digests)]
+        self._fill(shelf, missing, engine, batch)
         return way, shelf, len(missing)
 
     def _shelf(self, job: _Job, way: Way) -> Shelf:
@@ -193,57 +215,49 @@ class Feed:
         """The shelf of a way, where there is one."""
         return self._shelf(job, way) if (self._root / job.key(way, self.device)).is_dir() else None
 
-    def _fill(
-        self, shelf: Shelf, rows: Sequence[int], engine: Engine, job: _Job, batch: int
-    ) -> None:
+    def _fill(self, shelf: Shelf, items: list[Item], engine: Engine, batch: int) -> None:
         task = "frozen blocks"
-        self._progress.start(task, len(rows))
+        self._progress.start(task, len(items))
         writer = _Writer(shelf)
-        for picked, pixels in self._batches(rows, job.view, batch):
-            digests = [job.view.digest(self._digests[row]) for row in picked]
+        pieces = [[items[at] for at in piece] for piece in row_range(len(items), batch)]
+        # Read and augmented by a thread while the prefix computes.
+        read = partial(self._padded, batch=batch)
+        raw = map_ahead(read, pieces, workers=1, waiting=BATCHES_AHEAD)
+        for piece, pixels in zip(pieces, raw, strict=True):
+            digests = [view.digest(self._digests[row]) for row, view in piece]
             inputs = self.inputs.prepare(pixels.to(self.device))
-            writer.add(digests, engine(inputs)[: len(picked)].cpu())
-            self._progress.advance(task, len(picked))
+            writer.add(digests, engine(inputs)[: len(piece)].cpu())
+            self._progress.advance(task, len(piece))
         writer.flush()
         self._progress.finish(task)
 
-    def _batches(
-        self, rows: Sequence[int], view: View, batch: int
-    ) -> Iterator[tuple[list[int], Tensor]]:
-        """Rows and their pixels in full batches (the last one is padded), read ahead."""
-        pieces = [[rows[at] for at in piece] for piece in row_range(len(rows), batch)]
-        read = partial(self._padded, view=view, batch=batch)
-        pixels = map_ahead(read, pieces, workers=1, waiting=BATCHES_AHEAD)
-        return zip(pieces, pixels, strict=True)
-
-    def _padded(self, rows: list[int], view: View, batch: int) -> Tensor:
-        """(batch, C, H, W) uint8 pixels of this view."""
-        digests = [self._digests[row] for row in rows]
-        digests += digests[-1:] * (batch - len(rows))
-        pixels = self.inputs.read(digests)
-        if view.number == 0:
+    def _padded(self, items: list[Item], batch: int) -> Tensor:
+        """(batch, ...) pixels or tokens; the last ones again where there are fewer items."""
+        full = [*items, *(items[-1:] * (batch - len(items)))]
+        pixels = self.inputs.read([self._digests[row] for row, _ in full])
+        if items[0][1].number == 0:
             return pixels
-        seeds = [int.from_bytes(view.digest(digest)[:8]) >> 1 for digest in digests]
-        return augmented_views(view.augment, pixels, seeds)
+        seeds = [int.from_bytes(view.digest(self._digests[row])[:8]) >> 1 for row, view in full]
+        return augmented_views(items[0][1].augment, pixels, seeds)
 
-    def _inputs(self, job: _Job, rows: list[int], batch: int) -> Tensor:
+    def _inputs(self, items: list[Item], batch: int) -> Tensor:
         """(batch, ...) inputs of the prefix, on the device."""
         self._network.eval()
-        return self.inputs.prepare(self._padded(rows, job.view, batch).to(self.device))
+        return self.inputs.prepare(self._padded(items, batch).to(self.device))
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A prefix and a view, with the keys and the description of what they give."""
+    """A prefix and what is run through it, with keys and description of what that gives."""
 
     prefix: nn.Module
-    view: View
+    items: list[Item]
     keys: PrefixKeys
     about: Json
 
     def key(self, way: Way, device: torch.device) -> str:
         """The key of the shelf for one way."""
-        return self.view.key(self.keys.key(way.identity(device), way.batch_size))
+        return self.items[0][1].key(self.keys.key(way.identity(device), way.batch_size))
 
 
 def _about(network: Network, depth: int, size: str, view: View, storage: str) -> Json:
@@ -259,6 +273,21 @@ def _missing(shelf: Shelf, digests: Sequence[bytes]) -> list[int]:
     """The first row of every picture that is not stored whole."""
     absent = (shelf.claim(digests)[:, 0] < 0).nonzero()[0]
     return sorted({digests[row]: int(row) for row in absent[::-1]}.values())
+
+
+def _of_rows(reader: Reader, chosen: IntArray, count: int) -> Reader:
+    """A reader by row number, from one by place among the chosen rows."""
+    if np.array_equal(chosen, np.arange(count)):
+        return reader
+    places = np.full(count, -1, dtype=np.int64)
+    places[chosen] = np.arange(len(chosen))
+
+    def read(rows: IntArray) -> Tensor:
+        if (places[rows] < 0).any():
+            raise KeyError("a row that was not chosen was asked for")
+        return reader(places[rows])
+
+    return read
 
 
 class _Writer:

@@ -6,6 +6,7 @@ import os
 import uuid
 from pathlib import Path
 
+from graft.bank.eviction import size_limit
 from graft.errors import OutputError
 
 
@@ -14,6 +15,7 @@ def bank_folder() -> Path:
 
     Raises:
         OutputError: It cannot be created or written.
+        UserError: `GRAFT_CACHE_SIZE` is no size.
     """
     root = os.environ.get("GRAFT_CACHE") or str(Path.home() / ".cache" / "graft")
     folder = Path(root) / "bank"
@@ -28,4 +30,5 @@ def bank_folder() -> Path:
             allowed="a folder that you may write to",
             next="set GRAFT_CACHE to such a folder",
         ) from problem
+    size_limit(folder, 0)  # a limit that is none is told before anything costs
     return folder

@@ -83,7 +83,12 @@ def fit(
         str | None, typer.Option(help="auto, none, sqrt or balanced. [auto]")
     ] = None,
     augment: Annotated[
-        str | None, typer.Option(help="none, light, standard or randaugment, on pixels. [light]")
+        str | None,
+        typer.Option(help="none, light, standard or randaugment: fresh, or views. [light]"),
+    ] = None,
+    views: Annotated[
+        int | None,
+        typer.Option(help="Stored pictures of each row where frozen. [1 to 8, by rows and cost]"),
     ] = None,
     mix: Annotated[
         str | None, typer.Option(help="none, mixup, cutmix or manifold, with :ALPHA. [none]")
@@ -173,6 +178,7 @@ def fit(
             augment=augment,
             mix=mix,
             sampling=sampling,
+            views=views,
             patience=patience,
             seed=seed,
             device=device,

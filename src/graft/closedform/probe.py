@@ -70,6 +70,7 @@ def fit_probe(
     *,
     weights: FloatArray | None = None,
     validation: tuple[FloatArray, IntArray] | None = None,
+    views: int = 1,
     candidates: Sequence[float] = PENALTIES,
     shrinkage: float = SHRINKAGE,
 ) -> ProbeSolution:
@@ -87,6 +88,9 @@ def fit_probe(
         classes: C. A class without examples is never predicted (see `fit_logistic`).
         weights: (N,) positive row weights. Held-out rows count by the mean weight of their class.
         validation: Features (M, D) and targets (M,); they choose the penalty, nothing else.
+        views: How many pictures stand for each row. Then the features are (views * N, D), all
+            rows' plain pictures first, and each row still counts once. In cross-validation the
+            views of a row are held out together, and its plain one is judged.
         candidates: Positive penalties in any order.
         shrinkage: See `standardisation`.
 
@@ -102,8 +106,12 @@ def fit_probe(
     dtype = np.float32 if features.size > SINGLE_PRECISION else np.float64
     turned = principal_scores(features, mean, scale, dtype)
     rows = np.ones(len(targets)) if weights is None else np.asarray(weights, dtype=np.float64)
-    training = Rows(turned.scores, np.searchsorted(present, targets), rows)
+    indices = np.searchsorted(present, targets)
+    training = Rows(turned.scores, np.tile(indices, views), np.tile(rows, views))
     light = training.single() if features.size > SINGLE_PRECISION_PATH else training
+
+    def every_view(chosen: IntArray) -> IntArray:
+        return np.concatenate([chosen + view * len(targets) for view in range(views)])
 
     problem = LogisticProblem.build(*training)
     warm = problem.start()
@@ -113,8 +121,8 @@ def fit_probe(
         chosen_by = "validation"
     elif counts.max() > 1 and len(present) > 1:
         pairs = [
-            (LogisticProblem.build(*light.take(kept)), light.take(held_out))
-            for kept, held_out in folds(light.targets)
+            (LogisticProblem.build(*light.take(every_view(kept))), light.take(held_out))
+            for kept, held_out in folds(indices)
         ]
         scores, chosen_by = path_scores(pairs, path)[0], "cross-validation"
     else:

@@ -49,17 +49,21 @@ def augmented_views(name: str, pixels: Tensor, seeds: Sequence[int]) -> Tensor:
     """Each picture changed by a seed of its own, whatever company it is in.
 
     Args:
-        name: `light` or `standard`; `none` gives the pixels back.
+        name: The augmentation's; `none` gives the pixels back.
         pixels: (B, C, H, W) uint8.
         seeds: B numbers below 2**63.
 
     Raises:
         UnknownNameError: No such augmentation.
     """
-    change = _CHANGES[_known(name)]
-    if change is None:
+    augment = _AUGMENTATIONS[_known(name)]
+    if augment is None:
         return pixels
     generators = [Generator().manual_seed(seed) for seed in seeds]
+    change = _CHANGES.get(name)
+    if change is None:
+        pairs = zip(pixels.split(1), generators, strict=True)
+        return torch.cat([augment(picture, generator) for picture, generator in pairs])
     return change(pixels, lambda n: torch.stack([torch.rand(n, generator=g) for g in generators]))
 
 
@@ -178,8 +182,8 @@ _AUGMENTATIONS: dict[str, Augmentation | None] = {
     "standard": standard,
     "randaugment": randaugment,
 }
-_CHANGES: dict[str, Callable[[Tensor, Draw], Tensor] | None] = {
-    "none": None,
+# Those that can draw for every picture of a batch by itself; the others see one picture at a time.
+_CHANGES: dict[str, Callable[[Tensor, Draw], Tensor]] = {
     "light": _light,
     "standard": _standard,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -34,6 +34,8 @@ class Batches:
         seed: Same seed and epoch number, same bytes.
         balanced: Whether a shuffled epoch takes every class equally often, rows of large classes
             by turns and rows of small ones several times (Kang et al. 2020, section 4.1).
+        views: Readers of other pictures of the same rows. Each row shows one more of them, or its
+            first one, in every epoch, from a start of its own.
         transform: Applied to each batch of inputs, on `device`.
         device: Where the batches go.
         lengths: (N,) length of each row, or None. Rows of about one length then come in one batch,
@@ -49,18 +51,21 @@ class Batches:
         shuffle: bool,
         seed: int,
         balanced: bool = False,
+        views: Sequence[RowReader] = (),
         transform: Transform | None = None,
         device: torch.device | str = "cpu",
         lengths: IntArray | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size should be at least 1. Found {batch_size}.")
-        self._inputs = inputs
+        self._views = (inputs, *views)
         self._targets = targets
         self._batch_size = batch_size
         self._shuffle = shuffle
         self._seed = seed
         self._classes = _rows_by_class(targets) if balanced else []
+        starts = np.random.default_rng([seed, len(self._views)])
+        self._first_view = starts.integers(len(self._views), size=len(targets))
         self._transform = transform
         self._device = torch.device(device)
         self._lengths = lengths
@@ -113,8 +118,17 @@ class Batches:
         ]
         return random.permutation(np.concatenate(chosen)).astype(np.int64)
 
+    def _read(self, rows: IntArray, epoch: int) -> Tensor:
+        if len(self._views) == 1:
+            return self._views[0](rows)
+        shown = (self._first_view[rows] + epoch) % len(self._views)
+        present = np.unique(shown)
+        pieces = torch.cat([self._views[view](rows[shown == view]) for view in present])
+        places = np.concatenate([np.flatnonzero(shown == view) for view in present])
+        return pieces[torch.from_numpy(np.argsort(places))]
+
     def _batch(self, rows: IntArray, epoch: int, index: int) -> Batch:
-        inputs = self._inputs(rows).to(self._device)
+        inputs = self._read(rows, epoch).to(self._device)
         if self._transform is not None:
             seed = np.random.SeedSequence([self._seed, epoch, index]).generate_state(1, np.uint64)
             inputs = self._transform(inputs, torch.Generator().manual_seed(int(seed[0] >> 1)))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from graft.data.ahead import map_ahead
+from graft.data.ahead import cores, map_ahead
 from graft.data.images import PictureFacts, describe, prepare
 from graft.data.jpeg import applies, engine, prepare_jpeg
 from graft.data.pictures import ENCODED, Picture, decode_bytes
@@ -75,10 +74,3 @@ def decode_all(
     waiting = max(1, _AHEAD * workers)
     rows = enumerate(pictures)
     return map_ahead(lambda item: decode(*item, spec), rows, workers=workers, waiting=waiting)
-
-
-def cores() -> int:
-    """How many processors this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # pragma: no cover - not on Linux

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
+from graft.data.ahead import cores, map_ahead
 from graft.data.kinds import Label
 from graft.data.label_columns import RowLabel
 from graft.data.labels import index_of
@@ -29,6 +31,7 @@ from graft.types import IntArray, Targets, Task, output_names
 IMAGE, TEXT = "image", "text"
 
 Input = Picture | Text
+_CHUNK = 256  # files that a thread reads at a time, to know them by their content
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +214,12 @@ class Examples:
 
     def digests(self) -> tuple[bytes | None, ...]:
         """The digest of each input; None where its bytes cannot be read."""
-        return tuple(_digest(item) for item in self.inputs)
+        if len(self) <= _CHUNK:
+            return tuple(_digest(item) for item in self.inputs)
+        chunks = (self.inputs[at : at + _CHUNK] for at in range(0, len(self), _CHUNK))
+        workers = cores()
+        digests = map_ahead(_digests, chunks, workers=workers, waiting=2 * workers)
+        return tuple(chain.from_iterable(digests))
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of inputs, labels, groups and parts, row by row, without file names.
@@ -328,6 +336,10 @@ def _group_numbers(groups: list[str | None]) -> IntArray | None:
     alone = iter(range(len(names), len(names) + len(groups)))
     numbers = [next(alone) if name is None else position[name] for name in groups]
     return np.array(numbers, dtype=np.int64)
+
+
+def _digests(items: Sequence[Input]) -> list[bytes | None]:
+    return [_digest(item) for item in items]
 
 
 def _digest(item: Input) -> bytes | None:

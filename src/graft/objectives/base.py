@@ -34,3 +34,20 @@ class Objective(nn.Module, ABC):
         validation: tuple[FloatArray, Targets] | None,
     ) -> LinearSolution | None:
         """The exact minimum over linear heads on features (N, D), or None where there is none."""
+
+    def solve_views(
+        self,
+        features: FloatArray,  # noqa: ARG002 - for those that can
+        targets: Targets,  # noqa: ARG002
+        validation: tuple[FloatArray, Targets] | None,  # noqa: ARG002
+        views: int,  # noqa: ARG002
+    ) -> LinearSolution | None:
+        """`solve` where several views stand for each row, or None where only one can be used.
+
+        Args:
+            features: (views * N, D), all rows' plain pictures first. Each row counts once.
+            targets: (N,).
+            validation: Features (M, D) of plain pictures, and targets (M,).
+            views: How many there are of each row.
+        """
+        return None

@@ -98,8 +98,20 @@ class Classification(Objective):
         validation: tuple[FloatArray, IntArray] | None,
     ) -> LinearSolution | None:
         """Multinomial logistic regression to convergence; none with label smoothing."""
+        return self.solve_views(features, targets, validation, 1)
+
+    def solve_views(
+        self,
+        features: FloatArray,
+        targets: IntArray,
+        validation: tuple[FloatArray, IntArray] | None,
+        views: int,
+    ) -> LinearSolution | None:
+        """`solve` on every view of each row; see `fit_probe`."""
         if self.label_smoothing:
             return None
         weights = None if self.weights is None else self.weights.cpu().numpy()[targets]
-        probe = fit_probe(features, targets, self.classes, weights=weights, validation=validation)
+        probe = fit_probe(
+            features, targets, self.classes, weights=weights, validation=validation, views=views
+        )
         return probe.solution

@@ -1,17 +1,26 @@
-"""The strategy, where the user names none."""
+"""The strategy and the number of views, where the user names none."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
+from graft.data.augment import augmentation
+from graft.errors import UserError
 from graft.network import Network
-from graft.strategies import build_strategy
+from graft.strategies import Phase, build_strategy
 from graft.training.stage import phase_epochs
 
 # What fine-tuning may cost: about five minutes at what two CPU cores, or one GPU, reach.
 CPU_FLOPS, GPU_FLOPS = 3e13, 1e16
 # Forward, gradient of the inputs, gradient of the weights.
 PASSES_PER_STEP = 3
+# What augmented views may cost, about ten seconds; and how many there are at most, of a row and of
+# all rows (`benchmarks/views.py`).
+CPU_VIEW_FLOPS, GPU_VIEW_FLOPS = 1e12, 3e14
+MOST_VIEWS = 8
+VIEWED_ROWS = 8000
 
 
 def choose_strategy(
@@ -25,6 +34,41 @@ def choose_strategy(
     cost = fine_tuning_flops(network, rows, batch_size, epochs, length)
     on_cpu = next(network.parameters()).device.type == "cpu"
     return "lp-ft" if cost <= (CPU_FLOPS if on_cpu else GPU_FLOPS) else "linear-probe"
+
+
+def check_views(views: int, augment: str) -> None:
+    """Whether the augmentation can draw the views asked for.
+
+    Raises:
+        UnknownNameError: There is no such augmentation.
+        UserError: Several views are wanted, and the augmentation is `none`.
+    """
+    if augmentation(augment) is None and views > 1:
+        raise UserError(
+            f"{views} views are wanted, and the augmentation is 'none'",
+            allowed="several views of an augmentation that changes pictures",
+            next="choose --augment light or standard, or --views 1",
+        )
+
+
+def choose_views(network: Network, rows: int, augment: str, phases: Sequence[Phase]) -> int:
+    """How many pictures stand for each training row where its frozen outputs are stored.
+
+    Few rows get `MOST_VIEWS`; more rows fewer, down to the plain picture alone. Their cost is
+    bounded: seconds at what two CPU cores, or one GPU, reach.
+
+    Args:
+        network: What they are run through.
+        rows: How many train.
+        augment: Name of the augmentation that draws them.
+        phases: What the strategy makes of a stage.
+    """
+    if augment == "none" or all(phase.plan.frozen_depth == 0 for phase in phases):
+        return 1
+    on_cpu = next(network.parameters()).device.type == "cpu"
+    budget = CPU_VIEW_FLOPS if on_cpu else GPU_VIEW_FLOPS
+    affordable = 1 + int(budget / max(1.0, forward_flops(network) * rows))
+    return max(1, min(MOST_VIEWS, VIEWED_ROWS // max(1, rows), affordable))
 
 
 def fine_tuning_flops(

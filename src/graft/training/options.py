@@ -22,7 +22,9 @@ class TrainingOptions:
         schedule: A name of `SCHEDULES`.
         weight_decay: Decoupled for AdamW; never on biases and normalisation layers.
         patience: Epochs without a better validation loss before a phase stops.
-        augment: Name of the augmentation; used where nothing is frozen.
+        augment: Name of the augmentation: fresh in every epoch where nothing is frozen, as
+            stored views where something is.
+        views: Pictures of each training row that are stored where something is frozen.
         mix: Blends of two rows, a name of `MIXES` or `none`.
         sampling: `shuffled` takes every row once an epoch, `balanced` every class as often.
         clip: Largest norm of the gradient; 0 for any.
@@ -39,6 +41,7 @@ class TrainingOptions:
     augment: str = "light"
     mix: str = "none"
     sampling: str = "shuffled"
+    views: int = 1
     clip: float = 1.0
     seed: int = 0
 
@@ -62,6 +65,7 @@ def training_options(recipe: Recipe) -> TrainingOptions:
         augment=recipe.augment,
         mix=recipe.mix,
         sampling=recipe.sampling,
+        views=recipe.views or 1,
         clip=recipe.clip,
         seed=recipe.seed,
     )

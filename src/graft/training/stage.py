@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from graft.bank.bucketed import AnyFeed
-from graft.bank.source import Source, open_source
+from graft.bank.feed import Reader
+from graft.bank.source import Source, Views, open_source
+from graft.closedform import LinearSolution
 from graft.data.batches import Batches
 from graft.device import precision
 from graft.heads.linear import LinearHead
@@ -32,7 +34,7 @@ from graft.training.records import Outcome, PhaseRecord
 from graft.training.rescue import start_rescue
 from graft.training.schedule import build_schedule
 from graft.training.watch import outputs_of
-from graft.types import Batch, IntArray, Json, Targets
+from graft.types import Batch, FloatArray, IntArray, Json, Targets
 
 # Without --epochs a phase runs until it has taken about this many steps.
 TARGET_STEPS = 300
@@ -109,7 +111,7 @@ class StageRunner:
         attached = phase.attach(self.network, self.options.seed) if phase.attach else None
         apply(phase.plan, self.network)
         parameters = sum(p.numel() for p in self.network.parameters() if p.requires_grad)
-        source = self._open(phase)
+        source = self._open(phase, data)
         if phase.solver == "exact" and self._solve(source, data, objective):
             outcome = Outcome("exact")
         else:
@@ -118,14 +120,16 @@ class StageRunner:
         if attached:
             attached.merge()
             merged = attached.tensors
-            source = self._open(phase)
+            source = self._open(phase, data)
         notes = self._finalize(phase, source, data, objective)
         tensors = movable(phase.plan, self.network) | {*merged}
         seconds = perf_counter() - begun
         self._record(phase, outcome, seconds, tensors, parameters, notes)
 
-    def _open(self, phase: Phase) -> Source:
-        return open_source(self.network, phase.plan.frozen_depth, self.feed, self.warnings)
+    def _open(self, phase: Phase, data: StageData) -> Source:
+        views = Views(self.options.views, self.options.augment, data.train)
+        depth = phase.plan.frozen_depth
+        return open_source(self.network, depth, self.feed, self.warnings, views)
 
     def _finalize(
         self, phase: Phase, source: Source, data: StageData, objective: Objective
@@ -179,8 +183,7 @@ class StageRunner:
         held_out = None
         if len(data.validation):
             held_out = (source.read(data.validation).numpy(), data.targets[data.validation])
-        features = source.read(data.train).numpy()
-        solution = objective.solve(features, data.targets[data.train], held_out)
+        solution = _solution(source, data, objective, held_out, self.warnings)
         if solution is None:
             return False
         head.set_solution(torch.from_numpy(solution.weight), torch.from_numpy(solution.bias))
@@ -280,6 +283,7 @@ class StageRunner:
     ) -> Batches:
         """Batches of some rows: shuffled and augmented for training, in order otherwise."""
         name = augment or self.options.augment if training and source.depth == 0 else "none"
+        views = source.views if training and augment is None else ()
         return Batches(
             lambda chosen: source.reader(rows[chosen]),
             data.targets[rows],
@@ -287,6 +291,7 @@ class StageRunner:
             shuffle=training,
             seed=self.options.seed,
             balanced=training and self.options.sampling == "balanced",
+            views=[partial(_rows_of, reader, rows) for reader in views],
             transform=source.transform(name),
             device=self.device,
             lengths=None if source.lengths is None else source.lengths[rows],
@@ -345,6 +350,30 @@ def _tell_rescue(runner: StageRunner, phase: str, sentence: str) -> None:
     line = f"Phase '{phase}': {sentence}"
     runner.warnings.append(line)
     runner.progress.say(line)
+
+
+def _solution(
+    source: Source,
+    data: StageData,
+    objective: Objective,
+    held_out: tuple[FloatArray, IntArray] | None,
+    warnings: list[str],
+) -> LinearSolution | None:
+    """The exact head on every view of the training rows, or on the plain ones with a warning."""
+    targets = data.targets[data.train]
+    if source.views:
+        features = source.read_views(data.train).numpy()
+        found = objective.solve_views(features, targets, held_out, len(source.views) + 1)
+        if found is not None:
+            return found
+    plain = objective.solve(source.read(data.train).numpy(), targets, held_out)
+    if source.views and plain is not None:
+        warnings.append("This task's exact solution uses the plain pictures alone.")
+    return plain
+
+
+def _rows_of(reader: Reader, rows: IntArray, chosen: IntArray) -> Tensor:
+    return reader(rows[chosen])
 
 
 def phase_epochs(phase: Phase, epochs: int | None, batches: int) -> int:
