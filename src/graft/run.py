@@ -363,7 +363,9 @@ def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
     threads = recipe.threads or torch.get_num_threads()
     tasks = prepared.examples.tasks
     views = recipe.views or 1
-    if recipe.views is None and length is None and is_plain(tasks):  # others have no views
+    # Exact solvers of quantities and of several labels a row use the plain picture alone.
+    classes = any(task.kind == "classification" for task in tasks)
+    if recipe.views is None and length is None and classes:
         views = choose_views(network, rows, recipe.augment, phases_for(strategy, network))
     chosen = {
         "task": ",".join(task.kind for task in tasks),

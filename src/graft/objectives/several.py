@@ -95,10 +95,26 @@ class Several(Objective):
         With a frozen backbone the tasks share nothing that trains, so this is the minimum of any
         weighted sum of their losses.
         """
-        known, solutions = self._rows(features, targets), []
+        return self.solve_views(features, targets, validation, 1)
+
+    def solve_views(
+        self,
+        features: FloatArray,
+        targets: Targets,
+        validation: tuple[FloatArray, Targets] | None,
+        views: int,
+    ) -> LinearSolution | None:
+        """`solve` on every view of each row; a task that can use one only takes the plain one."""
+        solutions = []
         held_out = self._rows(*(validation or (features[:0], targets[:0])))
-        for (_, objective), rows, later in zip(self._pairs(), known, held_out, strict=True):
-            found = objective.solve(*rows, later if len(later[0]) else None)
+        pictures = features.reshape(views, len(targets), -1)
+        known = zip(self.tasks, unpack(self.tasks, targets), strict=True)
+        for (task, column), (_, objective), later in zip(
+            known, self._pairs(), held_out, strict=True
+        ):
+            rows = is_labelled(task, column)
+            own = pictures[:, rows].reshape(-1, pictures.shape[2])
+            found = _solved(objective, own, column[rows], later if len(later[0]) else None, views)
             if found is None:
                 return None
             solutions.append(found)
@@ -125,3 +141,15 @@ class Several(Objective):
         if self.tasks[number].kind == "classification":
             wanted = wanted[:, 0].long()
         return Batch(outputs[rows][:, self._outputs[number]], wanted)
+
+
+def _solved(
+    objective: Objective,
+    features: FloatArray,
+    targets: Targets,
+    validation: tuple[FloatArray, Targets] | None,
+    views: int,
+) -> LinearSolution | None:
+    """From all views where the objective can use them, else from the plain ones."""
+    found = objective.solve_views(features, targets, validation, views) if views > 1 else None
+    return found or objective.solve(features[: len(targets)], targets, validation)
