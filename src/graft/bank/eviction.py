@@ -80,10 +80,25 @@ def size_limit(root: Path, size: int) -> int:
 
 def stored_segments(root: Path) -> Iterator[Stored]:
     """Every segment in the bank; what vanishes meanwhile is passed over."""
-    for path in root.glob("*/segment-*"):
+    for path in (path for shelf in shelves(root) for path in listed(shelf, "segment-")):
         with suppress(OSError):
             size = sum(file.stat().st_size for file in path.iterdir())
             yield Stored(path, size, path.stat().st_mtime)
+
+
+def shelves(root: Path) -> list[Path]:
+    """The folders of all shelves."""
+    return [path for path in listed(root) if not path.name.startswith(".")]
+
+
+def listed(folder: Path, start: str = "") -> list[Path]:
+    """What lies in a folder under names with this start; nothing if it is gone meanwhile.
+
+    `Path.glob` raises where another process removes what it is about to look into.
+    """
+    with suppress(OSError):
+        return sorted(path for path in folder.iterdir() if path.name.startswith(start))
+    return []
 
 
 def make_room(root: Path) -> list[Stored]:
@@ -118,23 +133,24 @@ def remove(
     with Broom(root) as may:
         if not may:
             return []
-        held = set() if held_too else set().union(*live_leases(root).values())
+        living = live_leases(root)
+        held = set() if held_too else set().union(*living.values())
         for entry in entries:
             if excess <= 0:
                 break
             if entry.name not in held and _discard(root, entry.path):
                 gone.append(entry)
                 excess -= entry.size
-        for trash in root.glob(f"{_TRASH}*"):
+        for trash in listed(root, _TRASH):
             shutil.rmtree(trash, ignore_errors=True)
-        for folder in {entry.path.parent for entry in gone}:
+        for folder in set() if living else {entry.path.parent for entry in gone}:
             _drop_if_empty(folder)
     return gone
 
 
 def _drop_if_empty(folder: Path) -> None:
     """Remove a shelf without segments; who has it open makes it anew when writing."""
-    if not any(path.name != "about.json" for path in folder.glob("*")):
+    if all(path.name == "about.json" for path in listed(folder)):
         (folder / "about.json").unlink(missing_ok=True)
         with suppress(OSError):
             folder.rmdir()
@@ -154,7 +170,7 @@ def sweep(folder: Path) -> int:
 
     Unfinished segments end with their writer's lease; one that lives is still writing.
     """
-    left = list(folder.glob(".segment-*"))
+    left = listed(folder, ".segment-")
     living = live_leases(folder.parent) if left else {}
     swept = 0
     for path in left:

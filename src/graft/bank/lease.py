@@ -80,7 +80,8 @@ def _locked(file: int) -> bool | None:
 def live_leases(root: Path) -> dict[str, set[str]]:
     """Name of every living user's lease and the segments it holds; dead leases are removed."""
     living: dict[str, set[str]] = {}
-    for path in (root / LEASES).glob("*"):
+    folder = root / LEASES
+    for path in [*folder.iterdir()] if folder.is_dir() else ():
         if path.name.startswith("."):
             continue  # not yet locked by the process that is making it
         with suppress(OSError):

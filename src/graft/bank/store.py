@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graft.bank.eviction import make_room, sweep
+from graft.bank.eviction import listed, make_room, sweep
 from graft.bank.lease import Lease
 from graft.bank.segment import (
     DIGEST_BYTES,
@@ -213,15 +213,16 @@ def open_shelf(
     except OSError as problem:
         raise _storage_error(problem, folder, 0) from problem
     shelf = Shelf(folder, storage)
-    for segment in sorted(folder.glob("segment-*")):
+    for segment in listed(folder, "segment-"):
         shelf._attach(segment)
     return shelf
 
 
 def _describe(folder: Path, about: Json) -> None:
     temporary = folder / f".about-{uuid.uuid4().hex}"
-    temporary.write_text(json.dumps(about), encoding="utf-8")
-    temporary.replace(folder / "about.json")
+    with suppress(FileNotFoundError):  # the empty shelf was removed; writing makes it anew
+        temporary.write_text(json.dumps(about), encoding="utf-8")
+        temporary.replace(folder / "about.json")
 
 
 def _gather(segments: Sequence[Segment], places: IntArray) -> Values:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from graft.bank.eviction import Stored, remove, size_limit, stored_segments, sweep
+from graft.bank.eviction import Stored, remove, shelves, size_limit, stored_segments, sweep
 from graft.bank.lease import live_leases
 from graft.bank.segment import read_segment
 from graft.errors import UserError, unknown_name
@@ -34,13 +34,13 @@ def list_bank(root: Path) -> Json:
     by_shelf: dict[Path, list[Stored]] = defaultdict(list)
     for entry in entries:
         by_shelf[entry.path.parent].append(entry)
-    shelves = [_shelf(folder, found, held) for folder, found in by_shelf.items()]
+    found = [_shelf(folder, segments, held) for folder, segments in by_shelf.items()]
     size = sum(entry.size for entry in entries)
     return {
         "folder": str(root),
         "bytes": size,
         "limit": size_limit(root, size),
-        "shelves": sorted(shelves, key=lambda shelf: shelf["used"], reverse=True),
+        "shelves": sorted(found, key=lambda shelf: shelf["used"], reverse=True),
     }
 
 
@@ -102,7 +102,7 @@ def verify_bank(root: Path, *, fix: bool, progress: Progress) -> Json:
         "rows": rows,
         "damaged": [{"segment": name, "reason": reason} for name, reason in reasons.items()],
         "removed": len(remove(root, damaged, held_too=True)) if fix else 0,
-        "leftovers": sum(sweep(folder) for folder in root.glob("*/")) if fix else 0,
+        "leftovers": sum(sweep(folder) for folder in shelves(root)) if fix else 0,
     }
 
 
