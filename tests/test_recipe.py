@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from graft.errors import DataError, UnknownNameError, UserError
-from graft.recipe import Recipe, make_recipe, read_recipe
+from graft.recipe import Recipe, make_recipe, read_recipe, settings_among
 from graft.types import Json
 
 OUT_OF_RANGE: list[tuple[str, object]] = [
@@ -113,3 +113,8 @@ def test_a_recipe_is_a_value() -> None:
     with pytest.raises(ValueError, match="frozen"):
         recipe.seed = 1
     assert Recipe() == recipe
+
+
+def test_arguments_that_name_a_setting_and_have_a_value_are_settings() -> None:
+    arguments = {"data": "a", "lr": 0.1, "size": None, "compare": True, "clip": 0.0}
+    assert settings_among(arguments) == {"lr": 0.1, "clip": 0.0}

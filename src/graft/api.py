@@ -12,7 +12,7 @@ from graft.features import feature_table
 from graft.lr_find import lr
 from graft.model import Model, Prediction, load
 from graft.progress import Progress, Silent
-from graft.recipe import recipe_for
+from graft.recipe import recipe_for, settings_among
 from graft.report import write_report
 from graft.run import Finished, run
 from graft.selection import Ranking, parse_budget, rank_backbones, run_compared, search
@@ -144,48 +144,9 @@ def fit(
     Raises:
         UserError: The data, a name, the machine or the output folder is at fault.
     """
-    given = {
-        "input": input,
-        "label": label,
-        "labels": labels if labels is None or isinstance(labels, str) else ",".join(labels),
-        "group": group,
-        "test": test,
-        "task": task,
-        "validation": validation,
-        "backbone": backbone,
-        "weights": weights,
-        "size": size,
-        "long": long,
-        "pooling": pooling,
-        "head": head,
-        "dropout": dropout,
-        "strategy": strategy,
-        "scenario": scenario,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "accumulate": accumulate,
-        "lr": lr,
-        "optimizer": optimizer,
-        "schedule": schedule,
-        "clip": clip,
-        "weight_decay": weight_decay,
-        "label_smoothing": label_smoothing,
-        "class_weights": class_weights,
-        "regression_loss": regression_loss,
-        "balance": balance,
-        "augment": augment,
-        "mix": mix,
-        "sampling": sampling,
-        "views": views,
-        "patience": patience,
-        "seed": seed,
-        "device": device,
-        "storage": storage,
-        "engine": engine,
-        "prefix_batch": prefix_batch,
-        "threads": threads,
-    }
-    changes: Json = {name: value for name, value in given.items() if value is not None}
+    if labels is not None and not isinstance(labels, str):
+        labels = ",".join(labels)
+    changes = settings_among(locals())
     chosen = recipe_for(data, changes, recipe)
     target = Path(out) if out is not None else None
     if budget is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graft.errors import OutputError, UserError
 from graft.progress import Progress, Silent
-from graft.recipe import Recipe, recipe_for
+from graft.recipe import Recipe, recipe_for, settings_among
 from graft.report.svg import ACCENT, INK, SECOND, Margins, draw
 from graft.run import begin, check_names, stages
 from graft.training.range_test import RULE, range_test
@@ -70,21 +70,7 @@ def lr(
     Raises:
         UserError: The data, a name, the range or the machine is at fault.
     """
-    given = {
-        "input": input,
-        "label": label,
-        "group": group,
-        "backbone": backbone,
-        "weights": weights,
-        "size": size,
-        "head": head,
-        "strategy": strategy,
-        "batch_size": batch_size,
-        "optimizer": optimizer,
-        "seed": seed,
-        "device": device,
-    }
-    chosen = recipe_for(data, {n: v for n, v in given.items() if v is not None}, recipe)
+    chosen = recipe_for(data, settings_among(locals()), recipe)
     source = chosen.data if data is None else data
     found = find_rate(
         chosen, source, lowest=lowest, highest=highest, steps=steps, progress=progress

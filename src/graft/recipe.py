@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,12 @@ def read_recipe(path: Path, changes: Json) -> Recipe:
 
 def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+def settings_among(arguments: Mapping[str, object]) -> Json:
+    """The arguments of a verb that name a setting and were given a value."""
+    names = Recipe.model_fields.keys() - {"data"}
+    return {name: value for name, value in arguments.items() if name in names and value is not None}
 
 
 def recipe_for(data: object, changes: Json, recipe: str | Path | None) -> Recipe:
