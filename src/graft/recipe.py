@@ -64,6 +64,7 @@ class Recipe(BaseModel):
         engine: What computes frozen blocks: `auto`, `eager`, `folded`, `packed`, `onnxruntime`,
             `half` or `compiled`; `auto` takes the one whose values are in the bank, or the fastest.
         prefix_batch: Rows that frozen blocks compute at a time; None takes what fits into memory.
+            Texts: of up to 16 tokens; of longer ones as many as have the same number of tokens.
         threads: CPU threads; None takes what PyTorch takes and writes it down.
     """
 

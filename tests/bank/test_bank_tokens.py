@@ -12,7 +12,7 @@ import torch
 from graft.backbones.load_text import load_text
 from graft.backbones.text import TextBackbone
 from graft.bank import bank_folder
-from graft.bank.bucketed import BucketedFeed
+from graft.bank.bucketed import CPU_ROWS, SHORT, BucketedFeed, rows_at_once
 from graft.bank.source import open_source
 from graft.bank.tokens import Tokens, text_facts
 from graft.data import Examples, read
@@ -71,6 +71,21 @@ def test_a_value_does_not_depend_on_the_company_it_was_computed_in(
         row = 1 if part is few else 17
         found.append(feed.activations(2, network.split(2).prefix)(np.array([row])))
     assert torch.equal(found[0].nan_to_num(), found[1].nan_to_num())
+
+
+def test_a_bucket_costs_less_than_a_thousand_tokens_beyond_its_texts(tiny_encoder: Tiny) -> None:
+    backbone = load_text(str(tiny_encoder("bert")))
+    feed, network = opened(examples(200), backbone)
+    lengths = feed.lengths()
+    assert lengths is not None
+    prefix, seen = network.split(2).prefix, []
+    prefix.register_forward_pre_hook(lambda _module, args: seen.append(args[0].shape))
+    feed.activations(2, prefix)
+    for length in np.unique(lengths).tolist():
+        rows = [shape[0] for shape in seen if shape[1] == length]
+        assert set(rows) == {rows_at_once(length, CPU_ROWS)}
+        assert max(rows) * length <= CPU_ROWS * SHORT == 1024
+        assert 0 <= sum(rows) - int((lengths == length).sum()) < max(rows)
 
 
 def test_a_text_is_tokenised_once(tiny_encoder: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,11 +20,19 @@ from graft.progress import Progress
 from graft.types import IntArray
 
 
+# Texts of up to so many tokens that frozen layers compute at a time; of longer ones as many as have
+# the same number of tokens. A thousand tokens keep two cores as busy as any number, and what fills
+# up the last batch of every bucket is then less than a thousand tokens.
+SHORT = 16
+CPU_ROWS, GPU_ROWS = 64, 1024
+
+
 class BucketedFeed:
     """Readers for tokenised texts.
 
-    A text's frozen layers run among texts of its own bucket, always at the same padded length: a
-    stored value depends on the text alone, whoever its neighbours are.
+    A text's frozen layers run among texts of its own bucket, always at the same padded length and
+    in batches of the same size, filled up where texts are few: a stored value depends on the text
+    alone, whoever its neighbours are.
 
     Args:
         tokens: The tokenised texts.
@@ -34,7 +42,8 @@ class BucketedFeed:
         root: The bank's folder.
         progress: Told about every batch that has to be computed.
         storage: The type that outputs are stored in: `float32` or `float16`.
-        wish: Engine and batch size of the prefix; where they are open, eager and 64.
+        wish: Engine of the prefix, eager where it is open, and how many texts of `SHORT` tokens it
+            computes at a time.
     """
 
     def __init__(
@@ -48,7 +57,8 @@ class BucketedFeed:
         storage: str = "float32",
         wish: Wish = Wish(),  # noqa: B008 - a value
     ) -> None:
-        wanted = Wish("eager" if wish.engine == AUTO else wish.engine, wish.batch_size or 64)
+        engine = "eager" if wish.engine == AUTO else wish.engine
+        self._rows = wish.batch_size or (CPU_ROWS if device.type == "cpu" else GPU_ROWS)
         self.use = BankUse(storage)
         self.warnings: list[str] = []
         self.device = device
@@ -59,6 +69,7 @@ class BucketedFeed:
             members = np.flatnonzero(self._lengths == length)
             self._place[members] = np.arange(len(members))
             chosen = [digests[row] for row in members.tolist()]
+            wanted = Wish(engine, rows_at_once(length, self._rows))
             feed = Feed(tokens.at(length), chosen, network, device, root, progress, storage, wanted)
             feed.use, feed.warnings = self.use, self.warnings
             self._feeds[length] = feed
@@ -73,9 +84,9 @@ class BucketedFeed:
 
     @property
     def way(self) -> Way | None:
-        """How the frozen layers ran, in the smallest batches of any bucket."""
-        ways = [feed.way for feed in self._feeds.values() if feed.way is not None]
-        return min(ways, key=lambda way: way.batch_size, default=None)
+        """How the frozen layers ran: the engine, and how many short texts at a time."""
+        engines = [feed.way.engine for feed in self._feeds.values() if feed.way is not None]
+        return Way(engines[0], self._rows) if engines else None
 
     @property
     def tolerance(self) -> float:
@@ -117,6 +128,15 @@ class BucketedFeed:
             else:
                 whole[chosen, :length] = values
         return whole
+
+
+def rows_at_once(length: int, rows: int) -> int:
+    """How many texts of a bucket are computed together, where `rows` of `SHORT` tokens are.
+
+    >>> [rows_at_once(length, 64) for length in (8, 16, 32, 256, 4096)]
+    [64, 64, 32, 4, 1]
+    """
+    return max(1, min(rows, rows * SHORT // length))
 
 
 AnyFeed = Feed | BucketedFeed
