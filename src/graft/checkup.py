@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from graft.backbones.load import load_backbone
+from graft.backbones.load import load_backbone, modality_of
 from graft.bank import bank_folder
 from graft.data import Examples, read
-from graft.data.columns import Wanted, roles
+from graft.data.columns import Columns, Wanted, roles
+from graft.data.examples import TEXT
+from graft.data.lists import columns_of, is_columns
 from graft.data.tables import TABLES, read_table
 from graft.doctor import Finding, Patient, examine
+from graft.doctor.checks.columns import look_at_columns
 from graft.doctor.cleaned import write_cleaned
 from graft.doctor.diagnose import look_at
 from graft.doctor.forecast import Forecast, disk, forecast
@@ -23,9 +26,11 @@ from graft.model import load
 from graft.progress import Progress, Silent
 from graft.recipe import make_recipe
 from graft.run import run
+from graft.runs.modality import parts_of
 from graft.types import IntArray, Json
 
 REHEARSED_CLASSES, REHEARSED_EACH = 8, 4
+REHEARSED_ROWS = 24
 ROLE_EXAMPLES = 3
 
 
@@ -78,7 +83,7 @@ def check_up(
     wanted: Wanted,
     *,
     test: object = None,
-    backbone: str = "bundled",
+    backbone: str | None = None,
     weights: str = "pretrained",
     size: int | None = None,
     fix: Path | None = None,
@@ -91,7 +96,7 @@ def check_up(
         data: Any source that `fit` takes.
         wanted: The columns that the user named.
         test: Another source as the test part.
-        backbone: Whose preprocessing and speed count.
+        backbone: Whose preprocessing and speed count; None takes that of `fit`.
         weights: `pretrained`, `random` or a weights file.
         size: Height and width in pixels instead of the checkpoint's own.
         fix: Where a cleaned list is written.
@@ -102,9 +107,11 @@ def check_up(
         UserError: The data do not exist, or a name or the machine is at fault.
     """
     listener = progress or Silent()
-    model = load_backbone(backbone, weights=weights, size=size)
+    if backbone is not None:
+        wanted = replace(wanted, modality=modality_of(backbone))
     try:
-        columns = _column_roles(data, wanted)
+        table = _table(data)
+        columns = {} if table is None else roles(table, wanted)
         examples = _read(data, wanted, test)
     except DataError as problem:
         if isinstance(data, (str, Path)) and not Path(data).expanduser().exists():
@@ -112,17 +119,22 @@ def check_up(
         advice = problem.next or f"allowed: {problem.allowed}"
         fault = Finding("unreadable-source", "fault", problem.found, 1, advice)
         return Checkup(str(data), 0, (fault,), {}, None, rehearsed=False)
-    patient = look_at(examples, model.spec, listener)
+    name = backbone or parts_of(examples.modality).backbone
+    model = load_backbone(name, weights=weights, size=size)
+    patient = look_at(examples, model, listener)
     findings = examine(patient)
-    expected = forecast(model, len(examples), bank_folder())
+    if table is not None:
+        findings += tuple(look_at_columns(table.cells, columns, examples.modality == TEXT))
+    expected = forecast(model, patient, bank_folder())
     findings += tuple(disk(expected))
     rehearsed = False
     if rehearse and not any(finding.check == "one-class" for finding in findings):
-        failed = _rehearse(patient, backbone, weights, size)
-        rehearsed = not failed
-        findings = (*failed, *findings)
+        failed, rehearsed = _rehearse(patient, name, weights, size)
+        findings += failed
+    findings = tuple(sorted(findings, key=lambda finding: finding.severity))
     cleaned = (fix, write_cleaned(patient, findings, fix)) if fix else None
-    return Checkup(examples.source, len(examples), findings, columns, expected, rehearsed, cleaned)
+    shown = {} if table is None else _shown_columns(table, columns)
+    return Checkup(examples.source, len(examples), findings, shown, expected, rehearsed, cleaned)
 
 
 def _read(data: object, wanted: Wanted, test: object) -> Examples:
@@ -133,30 +145,41 @@ def _read(data: object, wanted: Wanted, test: object) -> Examples:
         group=wanted.group,
         labels=wanted.labels,
         task=wanted.task,
+        modality=wanted.modality,
         test=test,
         min_classes=1,
     )
 
 
-def _column_roles(data: object, wanted: Wanted) -> Json:
-    """Of a table, what each column is taken for, with its first cells."""
+def _table(data: object) -> Columns | None:
+    """The columns, where the data are a table."""
+    if is_columns(data):
+        return columns_of(data)
     path = Path(data).expanduser() if isinstance(data, (str, Path)) else None
     if path is None or path.suffix.lower() not in TABLES or not path.is_file():
-        return {}
-    table = read_table(path, str(path))
+        return None
+    return read_table(path, str(path))
+
+
+def _shown_columns(table: Columns, found: Mapping[str, str]) -> Json:
+    """What each column of a table is taken for, with its first cells."""
     return {
         name: {"role": role, "examples": [str(c)[:60] for c in table.cells[name][:ROLE_EXAMPLES]]}
-        for name, role in roles(table, wanted).items()
+        for name, role in found.items()
     }
 
 
 def _rehearse(
     patient: Patient, backbone: str, weights: str, size: int | None
-) -> tuple[Finding, ...]:
-    """One small run through train, evaluate, save, load and predict, in a temporary folder."""
+) -> tuple[tuple[Finding, ...], bool]:
+    """One small run through train, evaluate, save, load and predict, in a temporary folder.
+
+    Returns:
+        What failed, and whether a run went through.
+    """
     rows = _few(patient)
     if not len(rows):
-        return ()
+        return (), False
     recipe = make_recipe(
         {
             "backbone": backbone,
@@ -172,22 +195,27 @@ def _rehearse(
     try:
         with tempfile.TemporaryDirectory(prefix="graft-doctor-") as folder:
             run(recipe, data=examples, out=Path(folder) / "run")
-            load(Path(folder) / "run").predict([examples.pictures[0]])
+            load(Path(folder) / "run").predict([examples.inputs[0]])
     except (OutputError, ResourceError):
         raise
     except UserError as problem:
         what = f"A small run on {len(rows)} of the rows failed: {problem.found}"
-        return (Finding("rehearsal", "fault", what, 1, problem.next or problem.allowed),)
-    return ()
+        advice = problem.next or problem.allowed
+        return (Finding("rehearsal", "fault", what, 1, advice),), False
+    return (), True
 
 
 def _few(patient: Patient) -> IntArray:
-    """Some rows of some labels that can be opened, spread over the declared parts."""
-    labels, readable = patient.labels(), set(patient.readable().tolist())
+    """Some rows that can be opened, of some classes where there are any, over all parts."""
+    readable = patient.readable()
+    if not patient.has_classes():
+        places = np.linspace(0, len(readable) - 1, min(len(readable), REHEARSED_ROWS))
+        return readable[places.astype(np.int64)]
+    labels = patient.labels()
     chosen: dict[str | None, list[int]] = {}
     for row in sorted(readable, key=lambda row: (patient.examples.parts[row] == "test", row)):
         if len(chosen) < REHEARSED_CLASSES or labels[row] in chosen:
-            chosen.setdefault(labels[row], []).append(row)
+            chosen.setdefault(labels[row], []).append(int(row))
     usable = {name: rows for name, rows in chosen.items() if len(rows) > 1}
     picked: Sequence[int] = [
         row for rows in usable.values() for row in (*rows[: REHEARSED_EACH - 1], rows[-1])

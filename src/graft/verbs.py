@@ -23,7 +23,7 @@ def doctor(
     group: str | None = None,
     test: object = None,
     task: str | None = None,
-    backbone: str = "bundled",
+    backbone: str | None = None,
     weights: str = "pretrained",
     size: int | None = None,
     fix: str | Path | None = None,
@@ -32,19 +32,20 @@ def doctor(
 ) -> Checkup:
     """Check a data set before anything costs; the data are not changed.
 
-    Opens every picture and looks for unreadable and blank ones, copies and near copies within and
-    across declared parts, groups on two sides, conflicting labels, tiny classes, spellings, sizes
-    and traits that give a class away; then forecasts disk, memory and time, and tries a small run.
+    Opens every picture or text and looks for unreadable and empty ones, copies and near copies
+    within and across declared parts, groups on two sides, conflicting labels, tiny classes,
+    spellings, sizes and traits that give a class away, and of texts for wrong encodings and what
+    the backbone would cut; then forecasts disk, memory and time, and tries a small run.
 
     Args:
         data: Any source that `fit` takes.
-        input: Column of paths or pictures, in tables.
+        input: Column of paths, pictures or texts, in tables; two with a comma are pairs of texts.
         label: Column of labels, in tables.
         labels: Several label columns.
         group: Column whose values must not be split over train and test.
         test: Another source as the test part.
         task: The kind of task; found when None.
-        backbone: Whose preprocessing and speed count.
+        backbone: Whose preprocessing and speed count; None takes that of `fit`.
         weights: `pretrained`, `random` or a weights file.
         size: Height and width in pixels instead of the checkpoint's own.
         fix: A CSV file that a cleaned list is written to.

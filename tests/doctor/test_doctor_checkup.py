@@ -17,6 +17,7 @@ from graft.checkup import Checkup
 from graft.cli.main import main
 from graft.demo import digits
 from graft.doctor import CHECKS, Finding
+from graft.doctor.diagnose import PICTURE_CHECKS, TEXT_CHECKS
 
 CLASSES = ("birds", "cats", "dogs")
 
@@ -285,4 +286,5 @@ def test_a_missing_path_is_the_users_error(tmp_path: Path) -> None:
 
 
 def test_every_check_has_a_docstring() -> None:
-    assert all(check.__doc__ for check in CHECKS.values())
+    tables = (CHECKS, PICTURE_CHECKS, TEXT_CHECKS)
+    assert all(check.__doc__ for table in tables for check in table.values())

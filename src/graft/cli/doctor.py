@@ -52,7 +52,7 @@ def doctor(
             group=group,
             test=test,
             task=task,
-            backbone=backbone or "bundled",
+            backbone=backbone,
             weights=weights or "pretrained",
             size=size,
             fix=fix,
@@ -93,7 +93,7 @@ def _print_forecast(expected: Json | None) -> None:
         return
     disk, free = expected["disk_bytes"] / 2**20, expected["disk_free_bytes"] / 2**20
     output().print(
-        f"All pictures through the backbone: about {expected['prefix_seconds']:,.0f} s at "
-        f"{expected['pictures_per_second']:,.0f} a second; bank {disk:,.0f} MB of {free:,.0f} MB "
+        f"All rows through the backbone: about {expected['prefix_seconds']:,.0f} s at "
+        f"{expected['rows_per_second']:,.0f} a second; bank {disk:,.0f} MB of {free:,.0f} MB "
         f"free; fine-tuning everything about {expected['memory_bytes'] / 2**20:,.0f} MB of memory."
     )

@@ -1,4 +1,4 @@
-"""The examination: every check in the table, on one data set."""
+"""The examination: every check in the tables, on one data set."""
 
 from __future__ import annotations
 
@@ -7,22 +7,29 @@ from types import MappingProxyType
 
 import numpy as np
 
+from graft.backbones.backbone import Backbone
+from graft.backbones.text import TextBackbone
 from graft.data import Examples
-from graft.doctor.checks import copies, files, labels, parts, pictures
+from graft.doctor.checks import copies, files, labels, parts, pictures, telltale_texts, texts
 from graft.doctor.finding import Finding
 from graft.doctor.inspection import inspect
-from graft.doctor.patient import Patient
+from graft.doctor.patient import Patient, PicturePatient, TextPatient
 from graft.doctor.similarity import near_pairs
+from graft.doctor.text_look import look_at_texts
+from graft.doctor.text_similarity import near_texts
+from graft.doctor.token_counts import token_counts
+from graft.errors import DataError
 from graft.progress import Progress
-from graft.types import PreprocessSpec
+from graft.types import IntArray, PreprocessSpec
 
 Check = Callable[[Patient], list[Finding]]
+PictureCheck = Callable[[PicturePatient], list[Finding]]
+TextCheck = Callable[[TextPatient], list[Finding]]
 
 CHECKS: Mapping[str, Check] = MappingProxyType(
     {
         "unreadable": files.unreadable,
         "left-out": files.left_out,
-        "blank": files.blank,
         "copies-across": copies.copies_across,
         "near-copies-across": copies.near_copies_across,
         "groups-across": parts.groups_across,
@@ -35,10 +42,17 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "identifiers": labels.identifiers,
         "missing-classes": parts.missing_classes,
         "one-group": parts.useless_groups,
-        "tiny-pictures": pictures.tiny,
-        "telltale": pictures.telltale,
         "imbalance": labels.imbalance,
         "small-test": parts.small_test,
+    }
+)
+"""Of pictures and texts alike."""
+
+PICTURE_CHECKS: Mapping[str, PictureCheck] = MappingProxyType(
+    {
+        "blank": files.blank,
+        "tiny-pictures": pictures.tiny,
+        "telltale": pictures.telltale,
         "elongated": pictures.elongated,
         "enlarged": pictures.enlarged,
         "mixed-modes": pictures.mixed_modes,
@@ -47,25 +61,73 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
     }
 )
 
+TEXT_CHECKS: Mapping[str, TextCheck] = MappingProxyType(
+    {
+        "wordless": texts.wordless,
+        "mojibake": texts.mojibake,
+        "label-in-text": telltale_texts.labels_inside,
+        "telltale-word": telltale_texts.words,
+        "telltale-length": telltale_texts.lengths,
+        "telltale-language": telltale_texts.languages,
+        "equal-halves": texts.equal_halves,
+        "too-long": texts.too_long,
+        "markup": texts.markup,
+    }
+)
 
-def look_at(examples: Examples, spec: PreprocessSpec, progress: Progress) -> Patient:
-    """Open every picture and compare them all.
+
+def look_at(examples: Examples, backbone: Backbone, progress: Progress) -> Patient:
+    """Open every row and compare them all.
 
     Args:
         examples: All rows of the source.
-        spec: The backbone's preprocessing.
-        progress: Told about every picture.
+        backbone: Whose preprocessing counts; of the same kind as the rows.
+        progress: Told about every row.
     """
+    if isinstance(backbone, TextBackbone):
+        tokens = token_counts(examples.texts, backbone, progress)
+        return text_patient(examples, tokens, backbone.spec.max_length)
+    if not isinstance(backbone.spec, PreprocessSpec):  # pragma: no cover - there are two kinds
+        raise DataError(f"A backbone of {backbone.modality}s cannot be looked at")
+    return _picture_patient(examples, backbone.spec, progress)
+
+
+def _picture_patient(examples: Examples, spec: PreprocessSpec, progress: Progress) -> Patient:
     digests = examples.digests()
     seen = inspect(examples.pictures, progress)
     unreadable = np.array(list(seen.faults), dtype=np.int64)
-    # Of equal files one stands for all: the others are reported as copies.
+    rows = np.setdiff1d(_first_of_each(digests), unreadable)
+    near = tuple(near_pairs(seen.thumbnails, rows))
+    return PicturePatient(examples, digests, near, seen.faults, seen, spec)
+
+
+def text_patient(examples: Examples, tokens: IntArray, longest: int) -> TextPatient:
+    """Texts with what is to be known of them.
+
+    Args:
+        examples: N texts.
+        tokens: (N,) tokens of each.
+        longest: Tokens that the backbone reads.
+    """
+    digests, look = examples.digests(), look_at_texts(examples.texts, tokens, longest)
+    firsts = _first_of_each(digests)
+    keys = [look.keys[row] for row in firsts.tolist()]
+    pairs = near_texts(keys, [examples.parts[row] for row in firsts.tolist()])
+    near = tuple((int(firsts[a]), int(firsts[b])) for a, b in pairs)
+    return TextPatient(examples, digests, near, {}, look)
+
+
+def _first_of_each(digests: tuple[bytes | None, ...]) -> IntArray:
+    """Of equal rows one stands for all: the others are reported as copies."""
     firsts = {digest: row for row, digest in reversed(list(enumerate(digests))) if digest}
-    rows = np.setdiff1d(np.array(sorted(firsts.values()), dtype=np.int64), unreadable)
-    return Patient(examples, digests, seen, tuple(near_pairs(seen.thumbnails, rows)), spec)
+    return np.array(sorted(firsts.values()), dtype=np.int64)
 
 
 def examine(patient: Patient) -> tuple[Finding, ...]:
     """What every check finds, faults first."""
     found = [finding for check in CHECKS.values() for finding in check(patient)]
+    if isinstance(patient, PicturePatient):
+        found += [f for picture_check in PICTURE_CHECKS.values() for f in picture_check(patient)]
+    if isinstance(patient, TextPatient):
+        found += [f for text_check in TEXT_CHECKS.values() for f in text_check(patient)]
     return tuple(sorted(found, key=lambda finding: finding.severity))

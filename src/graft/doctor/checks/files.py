@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graft.doctor.finding import Finding, first, plural
-from graft.doctor.patient import Patient
+from graft.doctor.patient import Patient, PicturePatient
 from graft.doctor.similarity import blank_rows
 
 EXTENSIONS = {
@@ -18,12 +18,12 @@ EXTENSIONS = {
 
 
 def unreadable(patient: Patient) -> list[Finding]:
-    """Pictures that cannot be opened: missing, empty, truncated, damaged, too large."""
-    faults = patient.seen.faults
+    """Inputs that cannot be opened: missing, empty, truncated, damaged, too large."""
+    faults = patient.faults
     if not faults:
         return []
     examples = [f"{patient.name(row)}: {reason}" for row, reason in faults.items()]
-    what = f"{plural(len(faults), 'picture')} cannot be opened"
+    what = f"{plural(len(faults), patient.noun)} cannot be opened"
     advice = "repair or remove them; a run sets them aside and lists them"
     return [Finding("unreadable", "fault", what, len(faults), advice, first(examples), (*faults,))]
 
@@ -39,9 +39,9 @@ def left_out(patient: Patient) -> list[Finding]:
     return [Finding("left-out", "fault", what, len(entries), advice, first(examples))]
 
 
-def blank(patient: Patient) -> list[Finding]:
+def blank(patient: PicturePatient) -> list[Finding]:
     """Pictures of one colour all over."""
-    faults = patient.seen.faults
+    faults = patient.faults
     rows = [row for row in blank_rows(patient.seen.thumbnails).tolist() if row not in faults]
     if not rows:
         return []
@@ -51,7 +51,7 @@ def blank(patient: Patient) -> list[Finding]:
     return [Finding("blank", "fault", what, len(rows), advice, first(names), (*rows,))]
 
 
-def misnamed(patient: Patient) -> list[Finding]:
+def misnamed(patient: PicturePatient) -> list[Finding]:
     """Files whose extension says another format than their content."""
     found = []
     for row, kind in enumerate(patient.seen.formats):
@@ -67,7 +67,7 @@ def misnamed(patient: Patient) -> list[Finding]:
     return [Finding("misnamed", "note", what, len(found), "nothing: content decides", first(found))]
 
 
-def animated(patient: Patient) -> list[Finding]:
+def animated(patient: PicturePatient) -> list[Finding]:
     """Files of several frames or pages."""
     names = [patient.name(row) for row, count in enumerate(patient.seen.frames) if count > 1]
     if not names:

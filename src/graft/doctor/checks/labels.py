@@ -20,7 +20,7 @@ def one_class(patient: Patient) -> list[Finding]:
         return []
     names = tuple(patient.examples.class_counts())
     what = f"{patient.examples.source} holds {plural(len(names), 'class', 'classes')}"
-    advice = "add pictures of another class, such as 'other'"
+    advice = "add rows of another class, such as 'other'"
     return [Finding("one-class", "fault", what, len(names), advice, names)]
 
 
@@ -33,8 +33,8 @@ def tiny_classes(patient: Patient) -> list[Finding]:
     if not tiny:
         return []
     shown = [f"{name}: {count}" for name, count in tiny.items()]
-    what = f"{plural(len(tiny), 'label')} with fewer than {FEWEST} usable pictures"
-    advice = "add pictures, or merge or remove these labels"
+    what = f"{plural(len(tiny), 'label')} with fewer than {FEWEST} usable rows"
+    advice = "add rows, or merge or remove these labels"
     return [Finding("tiny-classes", "fault", what, len(tiny), advice, first(shown))]
 
 
@@ -47,7 +47,7 @@ def imbalance(patient: Patient) -> list[Finding]:
     ratio = counts[large] / counts[small]
     if ratio <= LARGEST_RATIO:
         return []
-    what = f"The largest class has {ratio:.0f} times the pictures of the smallest"
+    what = f"The largest class has {ratio:.0f} times the rows of the smallest"
     shown = (f"{large}: {counts[large]}", f"{small}: {counts[small]}")
     advice = "read balanced accuracy and macro F1, not accuracy alone"
     return [Finding("imbalance", "note", what, len(counts), advice, shown)]

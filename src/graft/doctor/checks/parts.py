@@ -50,7 +50,8 @@ def missing_classes(patient: Patient) -> list[Finding]:
         if not bearing[part] or not lacking:
             continue
         severity: Severity = "fault" if part == "train" else "note"
-        what = f"{plural(len(lacking), 'class', 'classes')} without a picture in the {part} part"
+        classes = plural(len(lacking), "class", "classes")
+        what = f"{classes} without a {patient.noun} in the {part} part"
         advice = "add some there" if part == "train" else "its figures say nothing about them"
         shown = first(lacking)
         found.append(Finding("missing-classes", severity, what, len(lacking), advice, shown))
@@ -63,6 +64,6 @@ def small_test(patient: Patient) -> list[Finding]:
     if not 0 < count < FEWEST_TEST:
         return []
     half = 0.98 / count**0.5
-    what = f"The test part has {plural(count, 'picture')}"
+    what = f"The test part has {plural(count, patient.noun)}"
     advice = f"expect figures to be uncertain by up to {half:.2f}"
     return [Finding("small-test", "note", what, count, advice)]

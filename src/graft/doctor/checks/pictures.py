@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 
 import numpy as np
 
+from graft.doctor.checks.giveaway import given_away
 from graft.doctor.finding import Finding, first, plural
-from graft.doctor.patient import Patient
+from graft.doctor.patient import PicturePatient
 
 SMALL_SHARE = 0.25
 """A picture is tiny whose shorter side is less than this share of the median's and the input's."""
 ELONGATED = 4.0
 RARE_SHARE = 0.1
-TELLTALE_SHARE, FEWEST_TELLTALE = 0.95, 10
 MODES = {"1": "grey", "L": "grey", "LA": "grey", "RGB": "colour", "RGBA": "colour", "P": "colour"}
 
 
-def tiny(patient: Patient) -> list[Finding]:
+def tiny(patient: PicturePatient) -> list[Finding]:
     """Pictures far smaller than the others and than the backbone's input."""
     sides = _short_sides(patient)
     if not sides:
@@ -32,7 +32,7 @@ def tiny(patient: Patient) -> list[Finding]:
     return [Finding("tiny-pictures", "fault", what, len(rows), advice, first(shown))]
 
 
-def enlarged(patient: Patient) -> list[Finding]:
+def enlarged(patient: PicturePatient) -> list[Finding]:
     """Most pictures smaller than the backbone's input."""
     sides = _short_sides(patient)
     wanted = min(patient.spec.size)
@@ -45,7 +45,7 @@ def enlarged(patient: Patient) -> list[Finding]:
     return [Finding("enlarged", "note", what, len(small), advice, first(shown))]
 
 
-def elongated(patient: Patient) -> list[Finding]:
+def elongated(patient: PicturePatient) -> list[Finding]:
     """Pictures so long that the crop or the squeeze loses most of them."""
     sizes = {row: (f.width, f.height) for row, f in enumerate(patient.seen.facts) if f}
     rows = [row for row, size in sizes.items() if max(size) > ELONGATED * min(size)]
@@ -58,7 +58,7 @@ def elongated(patient: Patient) -> list[Finding]:
     return [Finding("elongated", "note", what, len(rows), advice, first(shown))]
 
 
-def mixed_modes(patient: Patient) -> list[Finding]:
+def mixed_modes(patient: PicturePatient) -> list[Finding]:
     """A few grey pictures among colour ones, or the other way round; unusual modes."""
     kinds = {row: MODES.get(f.mode, f.mode) for row, f in enumerate(patient.seen.facts) if f}
     counts = Counter(kinds.values())
@@ -72,13 +72,13 @@ def mixed_modes(patient: Patient) -> list[Finding]:
     return [Finding("mixed-modes", "note", what, len(rows), advice, first(shown))]
 
 
-def telltale(patient: Patient) -> list[Finding]:
+def telltale(patient: PicturePatient) -> list[Finding]:
     """A class that can be told by the files' size, mode or format alone."""
     if not patient.has_classes():
         return []
     found = []
     for trait, values in _traits(patient).items():
-        classes = _given_away(patient, values)
+        classes = given_away(patient.labels(), values)
         if classes:
             what = f"The {trait} of the files gives away {plural(len(classes), 'class', 'classes')}"
             advice = "a model may learn that instead of the content: make all pictures alike"
@@ -86,7 +86,7 @@ def telltale(patient: Patient) -> list[Finding]:
     return found
 
 
-def _traits(patient: Patient) -> dict[str, list[str | None]]:
+def _traits(patient: PicturePatient) -> dict[str, list[str | None]]:
     facts = patient.seen.facts
     return {
         "size": [f"{f.width}x{f.height}" if f else None for f in facts],
@@ -95,28 +95,10 @@ def _traits(patient: Patient) -> dict[str, list[str | None]]:
     }
 
 
-def _given_away(patient: Patient, values: list[str | None]) -> list[str]:
-    """Classes that have a value almost to themselves, and hardly any other value."""
-    by_class: dict[str, Counter[str]] = defaultdict(Counter)
-    for label, value in zip(patient.labels(), values, strict=True):
-        if label is not None and value is not None:
-            by_class[label][value] += 1
-    total: Counter[str] = Counter()
-    for counts in by_class.values():
-        total.update(counts)
-    given_away = []
-    for label, counts in by_class.items():
-        value, count = counts.most_common(1)[0]
-        own = count >= TELLTALE_SHARE * counts.total() and count >= FEWEST_TELLTALE
-        if own and len(by_class) > 1 and count >= TELLTALE_SHARE * total[value]:
-            given_away.append(f"{label}: {value}")
-    return given_away
-
-
-def _short_sides(patient: Patient) -> dict[int, int]:
+def _short_sides(patient: PicturePatient) -> dict[int, int]:
     return {r: min(f.width, f.height) for r, f in enumerate(patient.seen.facts) if f}
 
 
-def _size(patient: Patient, row: int) -> str:
+def _size(patient: PicturePatient, row: int) -> str:
     facts = patient.seen.facts[row]
     return f"{facts.width}x{facts.height}" if facts else "unknown"

@@ -1,0 +1,39 @@
+"""Classes that can be told by something else than their content."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+TELLTALE_SHARE, FEWEST_TELLTALE = 0.95, 10
+
+
+def given_away(labels: Sequence[str | None], values: Sequence[str | None]) -> list[str]:
+    """Classes that have a value almost to themselves, and hardly any other value.
+
+    Args:
+        labels: Of N rows; None for no label.
+        values: A trait of each row, such as its size; None where it is unknown.
+
+    Returns:
+        `class: value` for each class of at least `FEWEST_TELLTALE` such rows.
+
+    >>> given_away(["a"] * 20 + ["b"] * 20, ["grey"] * 20 + ["colour", "grey"] * 10)
+    []
+    >>> given_away(["a"] * 20 + ["b"] * 20, ["grey"] * 20 + ["colour"] * 20)
+    ['a: grey', 'b: colour']
+    """
+    by_class: dict[str, Counter[str]] = defaultdict(Counter)
+    for label, value in zip(labels, values, strict=True):
+        if label is not None and value is not None:
+            by_class[label][value] += 1
+    total: Counter[str] = Counter()
+    for counts in by_class.values():
+        total.update(counts)
+    found = []
+    for label, counts in by_class.items():
+        value, count = counts.most_common(1)[0]
+        own = count >= TELLTALE_SHARE * counts.total() and count >= FEWEST_TELLTALE
+        if own and len(by_class) > 1 and count >= TELLTALE_SHARE * total[value]:
+            found.append(f"{label}: {value}")
+    return found
