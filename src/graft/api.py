@@ -63,6 +63,7 @@ def fit(
     weight_decay: float | None = None,
     label_smoothing: float | None = None,
     class_weights: str | None = None,
+    loss: str | None = None,
     regression_loss: str | None = None,
     balance: str | None = None,
     augment: str | None = None,
@@ -117,6 +118,7 @@ def fit(
         weight_decay: Pull on matrices and filters.
         label_smoothing: Share of the target spread over all classes.
         class_weights: `auto`, `none`, `sqrt` or `balanced`.
+        loss: Of classes and labels, `cross-entropy` or `focal[:GAMMA]`.
         regression_loss: Of quantities, `squared` or `huber`.
         balance: Of the losses of several tasks: a name of `graft.objectives.BALANCES`.
         augment: `none`, `light`, `standard` or `randaugment`; as views where frozen.

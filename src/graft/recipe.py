@@ -48,6 +48,7 @@ class Recipe(BaseModel):
         weight_decay: Pull on matrices and filters.
         label_smoothing: Share of the target spread over all classes.
         class_weights: `auto`, `none`, `sqrt` or `balanced`.
+        loss: Of classes and labels, `cross-entropy` or `focal[:GAMMA]`.
         regression_loss: Of quantities, `squared` or `huber`.
         balance: Of the losses of several tasks, `start`, `famo` or `none`.
         augment: `none`, `light`, `standard` or `randaugment`: fresh in every epoch where nothing is
@@ -97,6 +98,7 @@ class Recipe(BaseModel):
     weight_decay: float = Field(default=0.01, ge=0.0)
     label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     class_weights: str = "auto"
+    loss: str = "cross-entropy"
     regression_loss: str = "squared"
     balance: str = "start"
     augment: str = "light"

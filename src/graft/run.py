@@ -30,7 +30,6 @@ from graft.objectives import (
     BALANCES,
     CLASS_WEIGHTS,
     REGRESSION_LOSSES,
-    LossSettings,
     output_units,
 )
 from graft.plan import Audit, Auditor
@@ -50,7 +49,7 @@ from graft.strategies import Phase, build_strategy, phases_for
 from graft.tasks.several import task_name
 from graft.training import History, StageRunner, choose_schedule
 from graft.training.mixing import parse_mix
-from graft.training.options import SAMPLINGS, class_weighting, training_options
+from graft.training.options import SAMPLINGS, class_weighting, loss_settings, training_options
 from graft.training.stage import StageData
 from graft.types import FloatArray, IntArray, Json, Targets, Task, output_names
 
@@ -203,7 +202,7 @@ def stages(attempt: Attempt) -> Iterator[Stage]:
     problem = Problem(
         data=StageData(prepared.split.train, prepared.split.validation, training_targets(prepared)),
         tasks=prepared.examples.tasks,
-        losses=LossSettings(recipe.class_weights, recipe.label_smoothing, recipe.regression_loss),
+        losses=loss_settings(recipe),
         balance=recipe.balance,
         epochs=recipe.epochs,
     )
@@ -319,6 +318,7 @@ def check_names(recipe: Recipe) -> None:
     if recipe.scenario is not None:
         build_scenario(recipe.scenario)
     parse_mix(recipe.mix)
+    loss_settings(recipe)
     build_head(recipe.head, 1, 2)
     check_engine(recipe.engine, pick_device(recipe.device))
     if recipe.strategy is not None:

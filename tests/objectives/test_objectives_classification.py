@@ -155,3 +155,19 @@ def test_class_weights_reach_the_exact_solution() -> None:
 def test_there_is_no_exact_solution_with_label_smoothing() -> None:
     features, targets = features_of()
     assert Classification(3, label_smoothing=0.1).solve(features, targets, None) is None
+
+
+def test_the_exact_solution_of_balanced_sampling_is_that_of_repeated_rows() -> None:
+    random = np.random.default_rng(0)
+    features, targets = random.standard_normal((40, 3)), np.array([0] * 30 + [1] * 10)
+    features[:, 0] += targets
+    balanced = class_weights("balanced", np.bincount(targets))
+    found = Classification(2, exact_weights=balanced).solve(features, targets, None)
+    weighted = Classification(2, weights=balanced).solve(features, targets, None)
+    plain = Classification(2).solve(features, targets, None)
+    assert found is not None
+    assert weighted is not None
+    assert plain is not None
+    np.testing.assert_allclose(found.weight, weighted.weight, atol=1e-6)
+    np.testing.assert_allclose(found.bias, weighted.bias, atol=1e-6)
+    assert np.abs(found.bias - plain.bias).max() > 0.1

@@ -99,6 +99,9 @@ def fit(
     patience: Annotated[
         int | None, typer.Option(help="Epochs without a better validation loss. [8]")
     ] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="Of classes: cross-entropy or focal[:GAMMA]. [cross-entropy]")
+    ] = None,
     regression_loss: Annotated[
         str | None, typer.Option(help="Of quantities: squared or huber. [squared]")
     ] = None,
@@ -173,6 +176,7 @@ def fit(
             weight_decay=weight_decay,
             label_smoothing=label_smoothing,
             class_weights=class_weights,
+            loss=loss,
             regression_loss=regression_loss,
             balance=balance,
             augment=augment,

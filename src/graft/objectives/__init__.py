@@ -4,6 +4,7 @@ from graft.objectives.balance import BALANCES, build_several
 from graft.objectives.base import Objective
 from graft.objectives.build import LossSettings, build_objective, output_units
 from graft.objectives.classification import CLASS_WEIGHTS, Classification, class_weights
+from graft.objectives.focal import LOSSES, parse_loss
 from graft.objectives.multi_label import MultiLabel, positive_weights
 from graft.objectives.regression import REGRESSION_LOSSES, Regression, scale_of
 from graft.objectives.several import Several
@@ -11,6 +12,7 @@ from graft.objectives.several import Several
 __all__ = [
     "BALANCES",
     "CLASS_WEIGHTS",
+    "LOSSES",
     "REGRESSION_LOSSES",
     "Classification",
     "LossSettings",
@@ -22,6 +24,7 @@ __all__ = [
     "build_several",
     "class_weights",
     "output_units",
+    "parse_loss",
     "positive_weights",
     "scale_of",
 ]

@@ -25,11 +25,16 @@ class LossSettings:
         class_weights: Policy for imbalance, a name of `graft.objectives.CLASS_WEIGHTS`.
         label_smoothing: Share of the target spread over all classes.
         regression: Loss of a quantity, a name of `graft.objectives.REGRESSION_LOSSES`.
+        gamma: Of the focal loss of classes and labels; 0 for cross-entropy.
+        balanced: Whether batches hold every class equally often, which exact solutions then
+            follow by weighting rows.
     """
 
     class_weights: str = "auto"
     label_smoothing: float = 0.0
     regression: str = "squared"
+    gamma: float = 0.0
+    balanced: bool = False
 
 
 def build_objective(task: Task, targets: Targets, settings: LossSettings) -> Objective:
@@ -62,16 +67,25 @@ def output_units(tasks: Sequence[Task], targets: Targets) -> tuple[Tensor, Tenso
 
 
 def _classification(task: Task, targets: Targets, settings: LossSettings) -> Objective:
-    weights = class_weights(settings.class_weights, support(task, targets))
+    counts = support(task, targets)
     return Classification(
-        len(task.labels), weights=weights, label_smoothing=settings.label_smoothing
+        len(task.labels),
+        weights=class_weights(settings.class_weights, counts),
+        label_smoothing=settings.label_smoothing,
+        gamma=settings.gamma,
+        exact_weights=class_weights("balanced", counts) if settings.balanced else None,
     )
 
 
 def _multi_label(task: Task, targets: Targets, settings: LossSettings) -> Objective:
     rows = int(is_labelled(task, targets).sum())
     weights = positive_weights(settings.class_weights, support(task, targets), rows)
-    return MultiLabel(len(task.labels), weights=weights, label_smoothing=settings.label_smoothing)
+    return MultiLabel(
+        len(task.labels),
+        weights=weights,
+        label_smoothing=settings.label_smoothing,
+        gamma=settings.gamma,
+    )
 
 
 def _regression(task: Task, targets: Targets, settings: LossSettings) -> Objective:

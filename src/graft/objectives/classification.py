@@ -1,4 +1,4 @@
-"""Cross-entropy over classes, with class weights and label smoothing."""
+"""Cross-entropy or focal loss over classes, with class weights and label smoothing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from graft.closedform import LinearSolution, fit_probe
 from graft.errors import unknown_name
 from graft.objectives.base import Objective
+from graft.objectives.focal import focal_classes
 from graft.types import Batch, FloatArray, IntArray
 
 CLASS_WEIGHTS = ("auto", "none", "sqrt", "balanced")
@@ -47,32 +48,50 @@ def class_weights(policy: str, counts: IntArray) -> FloatArray | None:
 
 
 class Classification(Objective):
-    """Cross-entropy of one label per row.
+    """Cross-entropy, or focal loss, of one label per row.
 
     Args:
         classes: How many classes there are.
         weights: (C,) one factor per class, or None.
         label_smoothing: Share of the target that is spread over all classes
             (Szegedy et al. 2016, section 7).
+        gamma: Of the focal loss (`graft.objectives.focal`); 0 for cross-entropy.
+        exact_weights: (C,) further factors of the exact solution alone: what balanced sampling
+            gives to gradient descent by repeating rows.
     """
 
     def __init__(
-        self, classes: int, *, weights: FloatArray | None = None, label_smoothing: float = 0.0
+        self,
+        classes: int,
+        *,
+        weights: FloatArray | None = None,
+        label_smoothing: float = 0.0,
+        gamma: float = 0.0,
+        exact_weights: FloatArray | None = None,
     ) -> None:
         super().__init__()
         self.classes = classes
         self.label_smoothing = label_smoothing
+        self.gamma = gamma
+        self.exact_weights = exact_weights
         self.weights: Tensor | None
         tensor = None if weights is None else torch.as_tensor(weights, dtype=torch.float32)
         self.register_buffer("weights", tensor)
 
     def forward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """The mean cross-entropy; with class weights, the weighted mean."""
+        """The mean loss; with class weights, the weighted mean."""
         logits = model(batch.inputs).float()
+        if self.gamma:
+            each = focal_classes(logits, batch.targets, self.gamma, self.label_smoothing)
+            return {"focal": self._weighted(each, batch.targets) / self.weigh(batch)}
         loss = F.cross_entropy(
             logits, batch.targets, weight=self.weights, label_smoothing=self.label_smoothing
         )
         return {"cross_entropy": loss}
+
+    def _weighted(self, each: Tensor, targets: Tensor) -> Tensor:
+        """The sum of losses (B,), each times the weight of its class."""
+        return (each if self.weights is None else each * self.weights[targets]).sum()
 
     def weigh(self, batch: Batch) -> float:
         """The rows' class weights, of which the loss is the weighted mean; else their number."""
@@ -84,8 +103,13 @@ class Classification(Objective):
         loss, weight, correct, rows = 0.0, 0.0, 0, 0
         for batch in batches:
             logits = model(batch.inputs).float()
-            each = F.cross_entropy(logits, batch.targets, weight=self.weights, reduction="sum")
-            loss += float(each)
+            if self.gamma:
+                each = focal_classes(logits, batch.targets, self.gamma, 0.0)
+                loss += float(self._weighted(each, batch.targets))
+            else:
+                loss += float(
+                    F.cross_entropy(logits, batch.targets, weight=self.weights, reduction="sum")
+                )
             weight += self.weigh(batch)
             correct += int((logits.argmax(1) == batch.targets).sum())
             rows += len(batch)
@@ -97,7 +121,7 @@ class Classification(Objective):
         targets: IntArray,
         validation: tuple[FloatArray, IntArray] | None,
     ) -> LinearSolution | None:
-        """Multinomial logistic regression to convergence; none with label smoothing."""
+        """Multinomial logistic regression to convergence; none with smoothing or focal loss."""
         return self.solve_views(features, targets, validation, 1)
 
     def solve_views(
@@ -108,9 +132,11 @@ class Classification(Objective):
         views: int,
     ) -> LinearSolution | None:
         """`solve` on every view of each row; see `fit_probe`."""
-        if self.label_smoothing:
+        if self.label_smoothing or self.gamma:
             return None
         weights = None if self.weights is None else self.weights.cpu().numpy()[targets]
+        if self.exact_weights is not None:
+            weights = (1.0 if weights is None else weights) * self.exact_weights[targets]
         probe = fit_probe(
             features, targets, self.classes, weights=weights, validation=validation, views=views
         )

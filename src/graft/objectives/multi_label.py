@@ -1,4 +1,4 @@
-"""Binary cross-entropy per label, for rows that bear any number of labels."""
+"""Binary cross-entropy or focal loss per label, for rows that bear any number of labels."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from graft.closedform import LinearSolution, fit_one_vs_rest
 from graft.errors import unknown_name
 from graft.objectives.base import Objective
 from graft.objectives.classification import CLASS_WEIGHTS
+from graft.objectives.focal import focal_labels
 from graft.types import Batch, FloatArray, IntArray, Targets
 
 
@@ -40,30 +41,44 @@ def positive_weights(policy: str, positives: IntArray, rows: int) -> FloatArray 
 
 
 class MultiLabel(Objective):
-    """Binary cross-entropy, the mean over labels and labelled rows.
+    """Binary cross-entropy, or focal loss, the mean over labels and labelled rows.
 
     Args:
         labels: How many labels there are.
         weights: (L,) factors on the positive part of each label's loss, or None.
         label_smoothing: Pulls targets from 0 and 1 towards 1/2 by this share.
+        gamma: Of the focal loss (`graft.objectives.focal`); 0 for cross-entropy.
     """
 
     def __init__(
-        self, labels: int, *, weights: FloatArray | None = None, label_smoothing: float = 0.0
+        self,
+        labels: int,
+        *,
+        weights: FloatArray | None = None,
+        label_smoothing: float = 0.0,
+        gamma: float = 0.0,
     ) -> None:
         super().__init__()
         self.labels = labels
         self.label_smoothing = label_smoothing
+        self.gamma = gamma
         self.weights: Tensor | None
         tensor = None if weights is None else torch.as_tensor(weights, dtype=torch.float32)
         self.register_buffer("weights", tensor)
 
     def forward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        """The mean binary cross-entropy."""
+        """The mean loss."""
         wanted = batch.targets * (1 - self.label_smoothing) + self.label_smoothing / 2
-        logits = model(batch.inputs).float()
-        loss = F.binary_cross_entropy_with_logits(logits, wanted, pos_weight=self.weights)
-        return {"binary_cross_entropy": loss}
+        name = "focal" if self.gamma else "binary_cross_entropy"
+        return {name: self._each(model(batch.inputs).float(), wanted).mean()}
+
+    def _each(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """(B, L) losses."""
+        if self.gamma:
+            return focal_labels(logits, targets, self.gamma, self.weights)
+        return F.binary_cross_entropy_with_logits(
+            logits, targets, pos_weight=self.weights, reduction="none"
+        )
 
     @torch.no_grad()
     def score(self, model: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
@@ -71,11 +86,7 @@ class MultiLabel(Objective):
         loss, right, cells = 0.0, 0, 0
         for batch in batches:
             logits = model(batch.inputs).float()
-            loss += float(
-                F.binary_cross_entropy_with_logits(
-                    logits, batch.targets, pos_weight=self.weights, reduction="sum"
-                )
-            )
+            loss += float(self._each(logits, batch.targets).sum())
             right += int(((logits > 0) == (batch.targets > 0.5)).sum())
             cells += batch.targets.numel()
         return {"loss": loss / max(cells, 1), "hamming_accuracy": right / max(cells, 1)}
@@ -86,8 +97,8 @@ class MultiLabel(Objective):
         targets: Targets,
         validation: tuple[FloatArray, Targets] | None,
     ) -> LinearSolution | None:
-        """One logistic regression per label to convergence; none with label smoothing."""
-        if self.label_smoothing:
+        """One logistic regression per label to convergence; none with smoothing or focal loss."""
+        if self.label_smoothing or self.gamma:
             return None
         weights = None if self.weights is None else self.weights.cpu().numpy()
         return fit_one_vs_rest(features, targets, positive_weights=weights, validation=validation)

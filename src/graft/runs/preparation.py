@@ -9,6 +9,7 @@ from graft.backbones.backbone import Backbone
 from graft.backbones.load import modality_of
 from graft.bank.inputs import Opened
 from graft.data import Examples, Split, duplicates_across, groups_across, read, split
+from graft.data.targets import is_plain
 from graft.errors import DataError
 from graft.progress import Progress
 from graft.recipe import Recipe
@@ -99,6 +100,8 @@ def check_losses(recipe: Recipe, examples: Examples) -> None:
     quantities = [task.kind == "regression" for task in examples.tasks]
     useless = {
         "class weights": all(quantities) and recipe.class_weights not in ("auto", "none"),
+        "a loss of classes": all(quantities) and recipe.loss != "cross-entropy",
+        "balanced sampling": not is_plain(examples.tasks) and recipe.sampling == "balanced",
         "label smoothing": all(quantities) and recipe.label_smoothing > 0,
         "a regression loss": not any(quantities) and recipe.regression_loss != "squared",
         "a balance of tasks": len(quantities) == 1 and recipe.balance != "start",

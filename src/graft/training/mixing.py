@@ -146,6 +146,20 @@ class Mixer:
         return {name: share * own[name] + (1 - share) * other[name] for name in own}
 
 
+def notes_on_exact(mix: str, sampling: str) -> list[str]:
+    """What an exact solution makes of settings of batches, which it has none of.
+
+    >>> notes_on_exact("none", "balanced")
+    ['rows weighted so that every class counts the same, as balanced batches would']
+    """
+    notes = []
+    if sampling == "balanced":
+        notes.append("rows weighted so that every class counts the same, as balanced batches would")
+    if chosen := parse_mix(mix):
+        notes.append(f"solved exactly, so without {chosen.name}: there are no batches to blend")
+    return notes
+
+
 def build_mixer(
     spec: str, seed: int, stored: bool, texts: bool, phase: str, warnings: list[str]
 ) -> Mixer | None:

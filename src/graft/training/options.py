@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from graft.objectives import LossSettings, parse_loss
 from graft.recipe import Recipe
 from graft.training.schedule import choose_schedule
 
@@ -50,6 +51,21 @@ def class_weighting(recipe: Recipe) -> str:
     """The policy for imbalance; balanced batches need no weights besides."""
     chosen = recipe.class_weights
     return "none" if chosen == "auto" and recipe.sampling == "balanced" else chosen
+
+
+def loss_settings(recipe: Recipe) -> LossSettings:
+    """The recipe's settings of losses.
+
+    Raises:
+        UnknownNameError: There is no such loss.
+    """
+    return LossSettings(
+        recipe.class_weights,
+        recipe.label_smoothing,
+        recipe.regression_loss,
+        parse_loss(recipe.loss),
+        balanced=recipe.sampling == "balanced",
+    )
 
 
 def training_options(recipe: Recipe) -> TrainingOptions:

@@ -25,7 +25,7 @@ from graft.strategies import Ending, Phase, Weights
 from graft.training.average import Average, all_finite, moving, snapshot
 from graft.training.history import History
 from graft.training.loop import Best, Loop, Scores, run_epochs
-from graft.training.mixing import Mixer, build_mixer
+from graft.training.mixing import Mixer, build_mixer, notes_on_exact
 from graft.training.modes import Modes
 from graft.training.optimizer import build_optimizer
 from graft.training.options import TrainingOptions
@@ -160,6 +160,10 @@ class StageRunner:
         if phase.solver != outcome.solver:
             notes = ["no exact solution for this head and loss: gradient descent", *notes]
             self.warnings.append(f"Phase '{phase.name}': {notes[0]}.")
+        elif outcome.solver == "exact":
+            of_batches = notes_on_exact(self.options.mix, self.options.sampling)
+            self.warnings += [f"Phase '{phase.name}': {note}." for note in of_batches]
+            notes = [*of_batches, *notes]
         blocks = self.network.backbone.blocks
         trained = [block.name for block in blocks if not tensors.isdisjoint(block.tensors)]
         self.records.append(
