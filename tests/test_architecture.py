@@ -45,7 +45,7 @@ FEW_HOMES = {
     "pyarrow": 3,
     "datasets": 1,
     "matplotlib": 2,
-    "typer": 12,
+    "typer": 13,
     "transformers": 2,
 }
 

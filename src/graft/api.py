@@ -17,13 +17,14 @@ from graft.report import write_report
 from graft.run import Finished, run
 from graft.selection import Ranking, parse_budget, rank_backbones, run_compared, search
 from graft.types import FloatArray, Json
-from graft.verbs import bank, doctor
+from graft.verbs import bank, doctor, export
 
 __all__ = [
     "backbones",
     "bank",
     "doctor",
     "evaluate",
+    "export",
     "features",
     "fit",
     "load",

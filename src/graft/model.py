@@ -12,13 +12,16 @@ import torch
 from graft.data import Examples, read, read_inputs
 from graft.data.examples import Input
 from graft.data.targets import is_plain
-from graft.errors import DataError
+from graft.errors import DataError, UserError, unknown_name
 from graft.export.native import LoadedModel, load_model, save_model
+from graft.export.onnx_export import Exported, export_onnx, require_onnx
 from graft.network import Network
 from graft.runs.folder import read_result
 from graft.runs.modality import parts_of
 from graft.tasks.several import Held, answers_of, row_of
 from graft.types import FloatArray, Json, Task
+
+EXPORTS = {"onnx": export_onnx}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,25 @@ class Model:
         save_model(path, self.network, self.labels, self.task, extra, self.tasks)
         return path
 
+    def export(self, file: str | Path | None = None, *, to: str = "onnx") -> Exported:
+        """Write the model for other runtimes; see `graft.export.onnx_export.export_onnx`.
+
+        Args:
+            file: Where to; None takes `model.onnx` in the model's own folder.
+            to: The format, `onnx`.
+
+        Raises:
+            UnknownNameError: There is no such format.
+            UserError: The extra is not installed, or the model has no folder and no file is named.
+            OutputError: The file cannot be written.
+            ModelError: The network cannot be exported, or the exported one answers differently.
+        """
+        check_export(to)
+        if file is None and self.folder is None:
+            raise UserError("The model has no folder", next="say where to export it to")
+        target = Path(file) if file is not None else Path(self.folder or "") / "model.onnx"
+        return EXPORTS[to](target, self.network, self.labels, self.task, self.tasks)
+
     def _row(self, name: str, answers: FloatArray, reason: str | None) -> Prediction:
         told = row_of(self.tasks, None if reason is not None else answers)
         return Prediction(name, told, reason)
@@ -209,6 +231,18 @@ class Model:
                 outputs = self.network(inputs.to(device)).float().cpu().numpy()
             result[rows] = answers_of(self.tasks, outputs)
         return result, reasons
+
+
+def check_export(to: str) -> None:
+    """Check a format's name, and that what writes it is installed.
+
+    Raises:
+        UnknownNameError: There is no such format.
+        UserError: The extra is not installed.
+    """
+    if to not in EXPORTS:
+        raise unknown_name("export format", to, EXPORTS)
+    require_onnx()
 
 
 def load(path: str | Path) -> Model:

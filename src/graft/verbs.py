@@ -10,6 +10,8 @@ from graft.bank.upkeep import ACTIONS, clear_bank, list_bank, verify_bank
 from graft.checkup import Checkup, check_up
 from graft.data.columns import Wanted
 from graft.errors import unknown_name
+from graft.export.onnx_export import Exported
+from graft.model import Model, check_export, load
 from graft.progress import Progress, Silent
 from graft.types import Json
 
@@ -67,6 +69,24 @@ def doctor(
         rehearse=rehearse,
         progress=progress,
     )
+
+
+def export(
+    model: str | Path | Model, *, to: str = "onnx", out: str | Path | None = None
+) -> Exported:
+    """Write a model for other runtimes, checked against PyTorch before the file appears.
+
+    Args:
+        model: A run folder, a saved model or an open one.
+        to: The format, `onnx`.
+        out: The file; None takes `model.onnx` in the model's folder.
+
+    Raises:
+        UserError: The model, the file or a missing extra is at fault; see `Model.export`.
+    """
+    check_export(to)  # before the model is opened
+    opened = model if isinstance(model, Model) else load(model)
+    return opened.export(out, to=to)
 
 
 def bank(

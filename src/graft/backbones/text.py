@@ -117,7 +117,7 @@ class TextBackbone(Backbone):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Packed tokens (B, L) to pooled features (B, D)."""
-        pieces, owners = self._pieces(tokens)
+        pieces, owners = self.pieces(tokens)
         return self._averaged(self._pooled(pieces), owners, len(tokens))
 
     def halves(self, depth: int) -> tuple[nn.Module, nn.Module] | None:
@@ -143,7 +143,7 @@ class TextBackbone(Backbone):
     def _pooled(self, tokens: Tensor) -> Tensor:
         return POOLING[self.spec.pooling](self.hidden(tokens), tokens >= 0)
 
-    def _pieces(self, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
+    def pieces(self, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
         """Rows of at most the longest input; which row each piece is of, where rows are longer."""
         if tokens.is_floating_point():
             raise TypeError("tokens are integers; a floating-point type would round them")
@@ -178,7 +178,7 @@ class LowerHalf(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Run the encoder up to the cut and no further."""
-        pieces, _ = self.backbone._pieces(tokens)
+        pieces, _ = self.backbone.pieces(tokens)
         with evaluation(self.backbone), torch.no_grad():
             vectors = self._up_to_cut(pieces)
         whole = vectors.new_full((*tokens.shape, vectors.shape[-1]), torch.nan)
@@ -211,7 +211,7 @@ class UpperHalf(nn.Module):
     def forward(self, activations: Tensor) -> Tensor:
         """Run the encoder from the cut on."""
         tokens = torch.where(activations[..., 0].isnan(), PADDING, 0)
-        pieces, owners = self.backbone._pieces(tokens)
+        pieces, owners = self.backbone.pieces(tokens)
         like = next(self.backbone.parameters())
         vectors = activations.new_zeros(*pieces.shape, activations.shape[-1], dtype=like.dtype)
         vectors[pieces >= 0] = activations[tokens >= 0].to(like.dtype)

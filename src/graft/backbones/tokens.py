@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from graft.types import IntArray, TextSpec
+from graft.types import IntArray, Json, TextSpec
 
 Encoded = list[int]
 SEGMENT_BITS = 24
@@ -41,14 +41,35 @@ class Tokenizer:
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of vocabulary and rules."""
-        backend = getattr(self.native, "backend_tokenizer", None)
-        if backend is not None:
-            fields = json.loads(backend.to_str())
-            # Calls change these two; neither changes what a text's tokens are.
-            text = json.dumps({**fields, "truncation": None, "padding": None}, sort_keys=True)
-        else:
+        text = self.rules(sort_keys=True)
+        if text is None:
             text = json.dumps([self.native.get_vocab(), type(self.native).__name__], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def rules(self, *, sort_keys: bool = False) -> str | None:
+        """Vocabulary and rules as the package tokenizers reads them; None where it cannot.
+
+        Args:
+            sort_keys: Whether keys stand in alphabetical order rather than their own.
+        """
+        backend = getattr(self.native, "backend_tokenizer", None)
+        if backend is None:
+            return None
+        # Calls change these two; neither changes what a text's tokens are.
+        fields = {**json.loads(backend.to_str()), "truncation": None, "padding": None}
+        return json.dumps(fields, sort_keys=sort_keys)
+
+    def facts(self) -> Json:
+        """What turns a text's bare tokens into an input: special tokens, padding, digest."""
+        before, after = self._affixes
+        return {
+            "sha256": self.digest,
+            "padding": self.padding,
+            "before": before,
+            "after": after,
+            "head_share": HEAD_SHARE,
+            "most_pieces": MOST_PIECES,
+        }
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer's own files."""

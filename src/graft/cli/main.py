@@ -20,6 +20,7 @@ from graft.cli import (
     demo,
     doctor,
     evaluate,
+    export,
     features,
     fit,
     lr,
@@ -50,6 +51,7 @@ app.command("lr")(lr.lr)
 app.command("backbones")(backbones.backbones)
 app.command("bank")(bank.bank)
 app.command("report")(report.report)
+app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 
