@@ -7,10 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from graft.closedform import probe
+from graft.closedform import probe, space
 from graft.closedform.linear import log_softmax, softmax
 from graft.closedform.logistic import fit_logistic
-from graft.closedform.probe import ONE_SHOT_PENALTY, PENALTIES, fit_probe, folds, standardisation
+from graft.closedform.probe import ONE_SHOT_PENALTY, PENALTIES, fit_probe, folds
+from graft.closedform.space import standardisation
 from graft.types import FloatArray, IntArray
 
 
@@ -99,9 +100,9 @@ def test_copies_of_all_features_change_no_probability() -> None:
 def test_single_precision_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = sample(120, 10)
     double = fit_probe(x, y, 3)
-    monkeypatch.setattr(probe, "SINGLE_PRECISION_PATH", 0)
+    monkeypatch.setattr(space, "SINGLE_PRECISION_PATH", 0)
     mixed = fit_probe(x, y, 3)
-    monkeypatch.setattr(probe, "SINGLE_PRECISION", 0)
+    monkeypatch.setattr(space, "SINGLE_PRECISION", 0)
     single = fit_probe(x, y, 3)
     assert mixed.penalty == single.penalty == double.penalty
     np.testing.assert_allclose(mixed.solution.weight, double.solution.weight, atol=1e-4)

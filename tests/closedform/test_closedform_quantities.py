@@ -5,8 +5,8 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from graft.closedform import fit_one_vs_rest, fit_probe, fit_quantities, knn_means, softmax
-from graft.closedform.probe import standardisation
 from graft.closedform.ridge import PENALTIES
+from graft.closedform.space import standardisation
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(60, 8)) * [1, 10, 0.1, 5, 1, 1, 1, 1] + 3

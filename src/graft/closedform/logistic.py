@@ -15,12 +15,15 @@ from graft.closedform.linear import (
     log_softmax,
     with_absent_classes,
 )
-from graft.closedform.threads import one_blas_thread
+from graft.closedform.metric import Diagonal, Metric
+from graft.closedform.threads import Spread, one_blas_thread, workers
 from graft.types import FloatArray, IntArray
 
 MAX_ITERATIONS = 1000
 CORRECTIONS = 20
 """Pairs that L-BFGS remembers."""
+ROWS_PER_BLOCK = 1024
+"""Rows that one thread takes at a time; sums over blocks have the same bytes for any number."""
 TOLERANCE = 1e-7
 """Largest gradient entry at which the solver stops, in coordinates of curvature about one; the
 objective is then within about C * D * TOLERANCE**2 of its minimum."""
@@ -34,19 +37,23 @@ class LogisticProblem:
         features: (N, K), float32 or float64; products over rows run in this precision.
         targets: (N,) indices among the P classes that occur.
         weights: (N,) row weights that sum to one.
-        curvature: (K,) weighted mean square of each feature.
+        metric: Weighted mean outer product of the features, about.
         priors: (P,) log of each class's share of the weight.
     """
 
     features: FloatArray
     targets: IntArray
     weights: Float64Array
-    curvature: Float64Array
+    metric: Metric
     priors: Float64Array
 
     @classmethod
     def build(
-        cls, features: FloatArray, targets: IntArray, weights: FloatArray | None
+        cls,
+        features: FloatArray,
+        targets: IntArray,
+        weights: FloatArray | None,
+        metric: Metric | None = None,
     ) -> LogisticProblem:
         """Check and normalise the arguments.
 
@@ -54,6 +61,8 @@ class LogisticProblem:
             features: (N, K), about centred.
             targets: (N,) 0 ... P-1, every class present.
             weights: (N,) positive, or None for equal weights.
+            metric: Where the solver's coordinates come from; it decides how many iterations the
+                solution takes, not which one it is. None for features in principal axes.
 
         Raises:
             ValueError: A weight is not positive and finite.
@@ -62,9 +71,11 @@ class LogisticProblem:
         if not (np.isfinite(shares).all() and (shares > 0).all()):
             raise ValueError("row weights must be positive and finite")
         shares /= shares.sum()
-        curvature = np.einsum("n,nk,nk->k", shares, features, features, optimize=False)
+        if metric is None:
+            curvature = np.einsum("n,nk,nk->k", shares, features, features, optimize=False)
+            metric = Diagonal(np.asarray(curvature, dtype=np.float64))
         priors = np.log(np.bincount(targets, weights=shares))
-        return cls(features, targets, shares, np.asarray(curvature, dtype=np.float64), priors)
+        return cls(features, targets, shares, metric, priors)
 
     def start(self) -> LinearSolution:
         """The optimum for an infinite penalty: no weight, the log priors as bias."""
@@ -78,58 +89,88 @@ class LogisticProblem:
         return np.asarray(self.features @ weight.T.astype(dtype) + bias.astype(dtype))
 
     def value_and_gradient(
-        self, weight: Float64Array, bias: Float64Array, penalty: float
+        self, weight: Float64Array, bias: Float64Array, penalty: float, spread: Spread = map
     ) -> tuple[float, Float64Array, Float64Array]:
-        """The objective and its derivatives with respect to weight (P, K) and bias (P,)."""
-        rows = np.arange(len(self.targets))
-        log_probabilities = log_softmax(self.logits(weight, bias))
-        loss = -float(self.weights @ log_probabilities[rows, self.targets])
+        """The objective and its derivatives with respect to weight (P, K) and bias (P,).
+
+        `spread` maps over blocks of rows.
+        """
+        dtype = self.features.dtype
+        point = weight.T.astype(dtype), bias.astype(dtype)
+        parts = [*spread(lambda rows: self._block(rows, *point), self._blocks())]
+        loss, by_weight, by_bias = (np.sum([*part], axis=0) for part in zip(*parts, strict=True))
+        value = float(loss) + penalty / 2 * float(np.vdot(weight, weight))
+        return value, by_weight + penalty * weight, by_bias
+
+    def _blocks(self) -> list[slice]:
+        starts = range(0, len(self.targets), ROWS_PER_BLOCK)
+        return [slice(start, start + ROWS_PER_BLOCK) for start in starts]
+
+    def _block(
+        self, block: slice, weight: FloatArray, bias: FloatArray
+    ) -> tuple[float, Float64Array, Float64Array]:
+        """Loss and derivatives of some rows."""
+        features, targets, shares = self.features[block], self.targets[block], self.weights[block]
+        rows = np.arange(len(targets))
+        log_probabilities = log_softmax(features @ weight + bias)
+        loss = -float(shares @ log_probabilities[rows, targets])
         residual = np.exp(log_probabilities)
-        residual[rows, self.targets] -= 1
-        residual *= self.weights[:, None].astype(residual.dtype)
-        gradient = (residual.T @ self.features).astype(np.float64) + penalty * weight
-        value = loss + penalty / 2 * float(np.vdot(weight, weight))
-        return value, gradient, residual.sum(axis=0, dtype=np.float64)
+        residual[rows, targets] -= 1
+        residual *= shares[:, None].astype(residual.dtype)
+        by_weight = (residual.T @ features).astype(np.float64)
+        return loss, by_weight, residual.sum(axis=0, dtype=np.float64)
 
     def solve(
         self, penalty: float, start: LinearSolution, tolerance: float = TOLERANCE
     ) -> LinearSolution:
         """Minimise by L-BFGS in coordinates in which the curvature is about one.
 
-        The Hessian at the start is about `h * diag(curvature) + penalty` with h the mean of
-        the softmax's curvature; dividing by its root is what keeps the iterations few.
+        The Hessian at the start is about `bend * metric + penalty` with `bend` the mean of the
+        softmax's curvature; dividing by its root is what keeps the iterations few.
         """
         classes = len(self.priors)
         if classes == 1:  # every probability is one
             return self.start()
         probabilities = np.exp(log_softmax(self.logits(start.weight, start.bias)))
-        spread = float(self.weights @ (probabilities * (1 - probabilities)).sum(axis=1))
-        bend = max(spread / (classes - 1), 1e-6)
-        stretch = np.append(1 / np.sqrt(bend * self.curvature + penalty), 1 / np.sqrt(bend))
+        variance = float(self.weights @ (probabilities * (1 - probabilities)).sum(axis=1))
+        bend = max(variance / (classes - 1), 1e-6)
+        with workers(len(self._blocks())) as spread, one_blas_thread():
+            return self._descend(penalty, start, tolerance, bend, spread)
+
+    def _descend(
+        self,
+        penalty: float,
+        start: LinearSolution,
+        tolerance: float,
+        bend: float,
+        spread: Spread,
+    ) -> LinearSolution:
+        root, level = self.metric.root(bend, penalty), 1 / np.sqrt(bend)
+        shape = (len(self.priors), -1)
+
+        def solution(flat: Float64Array) -> tuple[Float64Array, Float64Array]:
+            point = flat.reshape(shape)
+            return root.weight(point[:, :-1]), point[:, -1] * level
 
         def objective(flat: Float64Array) -> tuple[float, Float64Array]:
-            point = flat.reshape(classes, -1) * stretch
-            value, by_weight, by_bias = self.value_and_gradient(
-                point[:, :-1], point[:, -1], penalty
-            )
-            return value, (np.column_stack([by_weight, by_bias]) * stretch).ravel()
+            value, by_weight, by_bias = self.value_and_gradient(*solution(flat), penalty, spread)
+            return value, np.column_stack([root.gradient(by_weight), by_bias * level]).ravel()
 
-        with one_blas_thread():
-            found = optimize.minimize(
-                objective,
-                (np.column_stack([start.weight, start.bias]) / stretch).ravel(),
-                jac=True,
-                method="L-BFGS-B",
-                options={
-                    "maxiter": MAX_ITERATIONS,
-                    "maxfun": 2 * MAX_ITERATIONS,
-                    "maxcor": CORRECTIONS,
-                    "gtol": tolerance,
-                    "ftol": tolerance**2,
-                },
-            )
-        point = found.x.reshape(classes, -1) * stretch
-        return LinearSolution(point[:, :-1], point[:, -1] - point[:, -1].mean())
+        found = optimize.minimize(
+            objective,
+            np.column_stack([root.coordinates(start.weight), start.bias / level]).ravel(),
+            jac=True,
+            method="L-BFGS-B",
+            options={
+                "maxiter": MAX_ITERATIONS,
+                "maxfun": 2 * MAX_ITERATIONS,
+                "maxcor": CORRECTIONS,
+                "gtol": tolerance,
+                "ftol": tolerance**2,
+            },
+        )
+        weight, bias = solution(found.x)
+        return LinearSolution(weight, bias - bias.mean())
 
 
 def fit_logistic(

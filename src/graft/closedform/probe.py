@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graft.closedform.axes import PrincipalScores, principal_scores
 from graft.closedform.linear import (
     Float64Array,
     LinearSolution,
@@ -17,14 +16,14 @@ from graft.closedform.linear import (
     with_absent_classes,
 )
 from graft.closedform.logistic import LogisticProblem, lowest_logit, require_penalty
+from graft.closedform.metric import Gram
+from graft.closedform.space import SHRINKAGE, Space, enter_space
 from graft.types import FloatArray, IntArray
 
 PENALTIES = tuple(float(f"{10.0 ** (-power / 2):.3g}") for power in range(2, 15))
 """0.1, 0.0316, ... 1e-7: penalties for features whose rows have mean square length one."""
 ONE_SHOT_PENALTY = 1e-2
 """Where no class has two examples, nothing can be held out and this is used."""
-SHRINKAGE = 5.0
-"""Rows that the common scale counts for beside each feature's own standard deviation."""
 ROWS_A_CLASS = 10.0
 """Mean validation rows a class from which the validation part chooses the penalty."""
 SCORED_ROWS = 1000
@@ -34,10 +33,6 @@ PATIENCE = 2
 PATH_TOLERANCE = 1e-4
 """Gradient tolerance while penalties are compared; the chosen one is solved to the full one."""
 FINAL_TOLERANCE = 1e-6
-SINGLE_PRECISION_PATH = 2**22
-"""Feature matrices with more values than this are multiplied in float32 along the path."""
-SINGLE_PRECISION = 2**24
-"""With more than this, also for the chosen penalty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,26 +97,24 @@ def fit_probe(
     counts = class_counts(targets, classes)
     present = np.flatnonzero(counts)
     path = sorted(candidates, reverse=True)
-    mean, scale = standardisation(features, shrinkage)
-    dtype = np.float32 if features.size > SINGLE_PRECISION else np.float64
-    turned = principal_scores(features, mean, scale, dtype)
     rows = np.ones(len(targets)) if weights is None else np.asarray(weights, dtype=np.float64)
     indices = np.searchsorted(present, targets)
-    training = Rows(turned.scores, np.tile(indices, views), np.tile(rows, views))
-    light = training.single() if features.size > SINGLE_PRECISION_PATH else training
+    space = enter_space(features, np.tile(rows, views), shrinkage)
+    training = Rows(space.rows, np.tile(indices, views), np.tile(rows, views))
+    light = training._replace(features=space.light)
 
     def every_view(chosen: IntArray) -> IntArray:
         return np.concatenate([chosen + view * len(targets) for view in range(views)])
 
-    problem = LogisticProblem.build(*training)
+    problem = training.problem(space.metric)
     warm = problem.start()
     if validation is not None and decides(validation[1], present):
-        held_out = held_out_rows(validation, turned, light, present)
-        scores, (warm,) = path_scores([(LogisticProblem.build(*light), held_out)], path)
+        held_out = held_out_rows(validation, space, light, present)
+        scores, (warm,) = path_scores([(light.problem(space.metric), held_out)], path)
         chosen_by = "validation"
     elif counts.max() > 1 and len(present) > 1:
         pairs = [
-            (LogisticProblem.build(*light.take(every_view(kept))), light.take(held_out))
+            (light.take(every_view(kept)).problem(space.metric), light.take(held_out))
             for kept, held_out in folds(indices)
         ]
         scores, chosen_by = path_scores(pairs, path)[0], "cross-validation"
@@ -129,15 +122,15 @@ def fit_probe(
         scores, chosen_by = {}, "default"
     penalty = min(scores, key=lambda at: scores[at]) if scores else ONE_SHOT_PENALTY
     final = problem.solve(penalty, warm, FINAL_TOLERANCE)
-    weight = final.weight @ turned.axes.T / scale
+    weight = space.leave(final.weight)
     solution = with_absent_classes(
-        weight, final.bias - weight @ mean, present, classes, lowest_logit(problem, final)
+        weight, final.bias - weight @ space.mean, present, classes, lowest_logit(problem, final)
     )
-    return ProbeSolution(solution, penalty, scores, mean, scale, chosen_by)
+    return ProbeSolution(solution, penalty, scores, space.mean, space.scale, chosen_by)
 
 
 class Rows(NamedTuple):
-    """Rows in principal axes; targets are indices among the present classes."""
+    """Rows in the space of a probe; targets are indices among the present classes."""
 
     features: FloatArray
     targets: IntArray
@@ -147,33 +140,10 @@ class Rows(NamedTuple):
         """Some of the rows."""
         return Rows(self.features[rows], self.targets[rows], self.weights[rows])
 
-    def single(self) -> Rows:
-        """The features in float32."""
-        return self._replace(features=self.features.astype(np.float32, copy=False))
-
-
-def standardisation(
-    features: FloatArray, shrinkage: float = SHRINKAGE
-) -> tuple[Float64Array, Float64Array]:
-    """The mean (D,) and the scale (D,) by which the probe standardises.
-
-    A standard deviation over few rows is unreliable, so each feature's variance is shrunk towards
-    the mean variance of all: `(N * own + shrinkage * common) / (N + shrinkage)`. The scale also
-    holds a factor `sqrt(D)`, so that a row has mean square length of about one and a penalty
-    means the same for every width.
-
-    >>> standardisation(np.array([[0.0, 3.0], [2.0, 3.0]]), shrinkage=0.0)[0].tolist()
-    [1.0, 3.0]
-    """
-    count, columns = features.shape
-    mean = np.asarray(features.mean(axis=0, dtype=np.float64))
-    variance = np.asarray(features.var(axis=0, dtype=np.float64))
-    common = float(variance.mean())
-    if common == 0:
-        return mean, np.ones(columns)
-    shrunk = (count * variance + shrinkage * common) / (count + shrinkage)
-    floor = 1e-12 * common  # a constant feature says nothing, whatever it is divided by
-    return mean, np.sqrt(np.maximum(shrunk, floor) * columns)
+    def problem(self, metric: Gram | None) -> LogisticProblem:
+        """The data term of their regression; `metric` in their precision, or None."""
+        suited = metric and metric.astype(self.features.dtype)
+        return LogisticProblem.build(*self, suited)
 
 
 def decides(targets: IntArray, present: IntArray) -> bool:
@@ -183,18 +153,16 @@ def decides(targets: IntArray, present: IntArray) -> bool:
 
 def held_out_rows(
     validation: tuple[FloatArray, IntArray],
-    turned: PrincipalScores,
+    space: Space,
     training: Rows,
     present: IntArray,
 ) -> Rows:
-    """The validation rows of trained classes, in principal axes, weighted like their class."""
+    """The validation rows of trained classes, weighted like their class."""
     features, targets = validation
     known = np.isin(targets, present)
     indices = np.searchsorted(present, targets[known])
-    standard = (features[known] - turned.mean) / turned.scale
     class_weights = np.bincount(training.targets, training.weights) / np.bincount(training.targets)
-    dtype = training.features.dtype
-    return Rows((standard @ turned.axes).astype(dtype), indices, class_weights[indices])
+    return Rows(space.enter(features[known]), indices, class_weights[indices])
 
 
 def path_scores(
@@ -231,7 +199,9 @@ def path_scores(
 
 def mean_loss(solution: LinearSolution, rows: Rows) -> float:
     """Weighted mean cross-entropy."""
-    log_probabilities = log_softmax(solution.logits(rows.features))
+    dtype = rows.features.dtype
+    logits = rows.features @ solution.weight.T.astype(dtype) + solution.bias
+    log_probabilities = log_softmax(logits)
     losses = log_probabilities[np.arange(len(rows.targets)), rows.targets]
     return -float(rows.weights @ losses / rows.weights.sum())
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from graft.closedform.axes import principal_scores
 from graft.closedform.linear import Float64Array, LinearSolution
-from graft.closedform.probe import standardisation
 from graft.closedform.ridge import PENALTIES, leave_one_out
+from graft.closedform.space import standardisation
 from graft.types import FloatArray
 
 
