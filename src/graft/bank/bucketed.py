@@ -19,7 +19,6 @@ from graft.network import Network
 from graft.progress import Progress
 from graft.types import IntArray
 
-
 # Texts of up to so many tokens that frozen layers compute at a time; of longer ones as many as have
 # the same number of tokens. A thousand tokens keep two cores as busy as any number, and what fills
 # up the last batch of every bucket is then less than a thousand tokens.

@@ -29,6 +29,7 @@ from graft.cli import (
     report,
 )
 from graft.cli.console import messages, print_json
+from graft.cli.deferred import defer_compiler
 from graft.errors import GraftError, OutputError, ResourceError, UserError
 
 INTERRUPTED = 130
@@ -72,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Threads that spin at every layer's end starve each other as soon as another process wants a
     # core: sleeping ones keep most of their speed. Read when torch is loaded, which is later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    defer_compiler()
     given = [*(sys.argv[1:] if arguments is None else arguments)]
     sys.exit(_run(given))
 
