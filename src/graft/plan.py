@@ -150,6 +150,11 @@ def set_training_mode(plan: Plan, network: Network) -> None:
     evaluation mode when all its tensors belong to frozen blocks, when it keeps statistics that its
     block's policy holds fixed, or when it has no tensors (dropout) and follows a frozen layer.
     """
+    if plan.frozen_depth == len(plan.blocks):
+        network.training = True
+        network.head.train()
+        network.backbone.eval()
+        return
     network.train()
     frozen = _frozen_tensors(plan, network)
     fixed = _fixed_statistics(plan, network)
@@ -160,8 +165,6 @@ def set_training_mode(plan: Plan, network: Network) -> None:
             module.eval()
         else:
             _quieten(prefix, module, frozen)
-    if plan.frozen_depth == len(plan.blocks):
-        network.backbone.eval()
 
 
 def _quieten(prefix: str, module: nn.Module, frozen: set[str]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
 LARGEST_BATCH = 64
 # What a batch's activations may take: enough for full speed, and little beside the data.
@@ -56,6 +55,8 @@ def work_of(prefix: nn.Module, row: Tensor) -> Work:
         prefix: Frozen.
         row: (1, ...) inputs.
     """
+    from torch.utils.flop_counter import FlopCounterMode  # loads Triton
+
     tensors = (*prefix.parameters(), *prefix.buffers())
     memory = _Memory(frozenset(tensor.data_ptr() for tensor in tensors))
     with torch.no_grad(), FlopCounterMode(display=False) as counter, memory:

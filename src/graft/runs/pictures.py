@@ -19,10 +19,11 @@ PER_CLASS = 3
 def save_pictures(folder: Path, examples: Examples, train: IntArray, errors: list[Json]) -> Json:
     """Write thumbnails and say in the result's `errors` and `samples` where they stand."""
     folder.mkdir(exist_ok=True)
+    pictures = examples.pictures
     shown = [
         {
             **{key: value for key, value in error.items() if key != "row"},
-            "picture": _save(examples.pictures[error["row"]], folder / f"error-{number}.png"),
+            "picture": _save(pictures[error["row"]], folder / f"error-{number}.png"),
         }
         for number, error in enumerate(errors)
     ]
@@ -32,7 +33,7 @@ def save_pictures(folder: Path, examples: Examples, train: IntArray, errors: lis
     samples = [
         {
             "label": labels[row],
-            "picture": _save(examples.pictures[row], folder / f"sample-{number}.png"),
+            "picture": _save(pictures[row], folder / f"sample-{number}.png"),
         }
         for number, row in enumerate(sample_rows(kinds, train))
     ]

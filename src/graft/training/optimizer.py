@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from graft.errors import unknown_name
@@ -111,4 +110,8 @@ def clip_gradients(optimizer: Optimizer, largest: float) -> Tensor:
         () the norm before.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    return torch.nn.utils.clip_grad_norm_(parameters, largest or math.inf)
+    norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
+    # Scaling by one would read and write every gradient for nothing.
+    if largest and not norm <= largest:
+        clip_grads_with_norm_(parameters, largest, norm)
+    return norm

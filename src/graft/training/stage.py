@@ -337,7 +337,8 @@ class StageRunner:
             losses = mixer.losses(objective, suffix, batch) if mixer else objective(suffix, batch)
         if phase.penalty:
             losses = {**losses, "penalty": phase.penalty(self.network, self.origin)}
-        return torch.stack([*losses.values()]).sum()
+        first, *more = losses.values()
+        return torch.stack([first, *more]).sum() if more else first
 
     def _add_row(self, phase: str, row: Json) -> None:
         self.history.add({"phase": phase, **row})

@@ -6,7 +6,6 @@ import re
 from collections import Counter
 
 import numpy as np
-from scipy.stats import rankdata
 
 from graft.doctor.checks.giveaway import FEWEST_TELLTALE, given_away
 from graft.doctor.finding import Finding, first, plural
@@ -27,6 +26,8 @@ def lengths(patient: TextPatient) -> list[Finding]:
     numbers, names = _classes(patient)
     if len(names) < 2:
         return []
+    from scipy.stats import rankdata  # a third of a second that other verbs need not wait
+
     ranks = rankdata(patient.look.characters)
     telling = []
     for number, name in enumerate(names):
