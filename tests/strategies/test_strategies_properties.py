@@ -26,7 +26,7 @@ from graft.plan import Auditor
 from graft.progress import Silent
 from graft.scenarios import SCENARIOS, Problem, build_scenario
 from graft.strategies import MODIFIERS, STRATEGIES, phases_for
-from graft.training import History, PhaseRecord, StageRunner, TrainingOptions, stage
+from graft.training import History, PhaseRecord, StageRunner, TrainingOptions, descent
 from graft.training.optimizer import build_optimizer
 from graft.training.stage import StageData
 from graft.types import FloatArray, IntArray, Task
@@ -90,7 +90,7 @@ def train(
         built.append((optimizer, {id(p) for p in network.parameters() if p.requires_grad}))
         return optimizer
 
-    patch.setattr(stage, "build_optimizer", listening)
+    patch.setattr(descent, "build_optimizer", listening)
     patch.setattr(Classification, "solve", quick_solution)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     kinds = [type(module) for module in network.modules()]

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 from graft.errors import DivergenceError
-from graft.training.loop import Best, Loop, run_epochs
+from graft.training.best import Best
+from graft.training.loop import Loop, run_epochs
 from graft.training.schedule import build_schedule
 from graft.types import Batch, Json
 
@@ -19,7 +20,7 @@ from graft.types import Batch, Json
 class Once:
     """One batch an epoch."""
 
-    def epoch(self, number: int) -> Iterator[Batch]:
+    def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
         yield Batch(torch.ones(2, 1), torch.zeros(2, dtype=torch.int64))
 
 

@@ -14,7 +14,8 @@ from graft.errors import DivergenceError
 from graft.network import Network
 from graft.objectives import Classification
 from graft.plan import Plan, apply
-from graft.training.loop import Best, Loop, run_epochs
+from graft.training.best import Best
+from graft.training.loop import Loop, run_epochs
 from graft.training.optimizer import OPTIMIZERS
 from graft.training.rescue import DIVISOR, MOST_RESCUES, Rescue, chance_loss, pretrained_weights
 from graft.training.schedule import build_schedule
@@ -32,7 +33,7 @@ class Clusters:
     def __init__(self, noise: float = 0.5) -> None:
         self.noise = noise
 
-    def epoch(self, number: int) -> Iterator[Batch]:
+    def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(number)
         for _ in range(10):
             targets = torch.randint(CLASSES, (32,), generator=generator)

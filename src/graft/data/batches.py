@@ -78,16 +78,18 @@ class Batches:
     def __len__(self) -> int:
         return len(self._starts())
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """One pass over all rows.
+    def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
+        """One pass over all rows, or the rest of one.
 
         Args:
             number: The epoch's number, counted from 0.
+            first: The first batch's number, counted from 0; those before it are not even read.
         """
         order = self._order(number)
         starts = self._starts()
-        for index, (start, end) in enumerate(zip(starts, [*starts[1:], self.rows], strict=True)):
-            yield self._batch(order[start:end], number, index)
+        ends = [*starts[1:], self.rows]
+        for index in range(first, len(starts)):
+            yield self._batch(order[starts[index] : ends[index]], number, index)
 
     def _starts(self) -> list[int]:
         starts = list(range(0, self.rows, self._batch_size))

@@ -17,7 +17,7 @@ from graft.errors import unknown_name
 from graft.objectives.base import Objective
 from graft.objectives.regression import scale_of
 from graft.objectives.several import AS_IT_IS, Several
-from graft.types import Batch, Targets, Task
+from graft.types import Batch, Json, Targets, Task
 
 SMALLEST = 1e-8
 RATE, DECAY = 0.025, 0.01
@@ -102,6 +102,33 @@ class Famo(Scaled):
             + (plain[name] - shares[name] / total * (loss + SMALLEST).log()).detach()
             for name, loss in losses.items()
         }
+
+    def begin(self) -> None:
+        """What the last step of another phase did says nothing."""
+        self._before = None
+
+    def state(self, model: nn.Module) -> Json:
+        """Also the weights, their Adam, and the batch whose losses are still to be taken."""
+        adam = self._optimizer.state.get(self.weights, {})
+        before = None
+        if self._before is not None and self._before[0] is model:
+            _, batch, losses = self._before
+            before = {"inputs": batch.inputs, "targets": batch.targets, "losses": losses}
+        famo = {"weights": self.weights.detach(), "adam": dict(adam), "before": before}
+        return {**super().state(model), "famo": famo}
+
+    def resume(self, state: Json, model: nn.Module) -> None:
+        """Follow the same step as when `state` was taken."""
+        super().resume(state, model)
+        famo, self._before = state["famo"], None
+        with torch.no_grad():
+            self.weights.copy_(famo["weights"])
+        self._optimizer.state[self.weights] = famo["adam"]
+        if famo["before"] is not None:
+            found = famo["before"]
+            place = next(model.parameters()).device
+            batch = Batch(found["inputs"].to(place), found["targets"].to(place))
+            self._before = (model, batch, found["losses"])
 
     def _shares(self) -> Tensor:
         return torch.softmax(self.weights.detach(), 0)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from graft.closedform import LinearSolution
-from graft.types import Batch, FloatArray, Targets
+from graft.types import Batch, FloatArray, Json, Targets
 
 
 class Objective(nn.Module, ABC):
@@ -21,6 +21,21 @@ class Objective(nn.Module, ABC):
     def weigh(self, batch: Batch) -> float:
         """The batch's weight in the mean loss of several batches: its rows."""
         return float(len(batch))
+
+    def begin(self) -> None:
+        """A phase begins: forget what belongs to the steps of another one."""
+
+    def state(self, model: nn.Module) -> Json:  # noqa: ARG002 - for those that remember it
+        """What a checkpoint keeps of it, beside what is computed from the training rows.
+
+        Args:
+            model: What the phase under way trains.
+        """
+        return {"tensors": {**self.state_dict()}}
+
+    def resume(self, state: Json, model: nn.Module) -> None:  # noqa: ARG002
+        """Be as it was when `state` was taken, in the same phase of another process."""
+        self.load_state_dict(state["tensors"])
 
     @abstractmethod
     def score(self, model: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:

@@ -46,6 +46,18 @@ class Average:
         for tensor, mean in self._pairs:
             mean.copy_(tensor)
 
+    def state(self) -> Json:
+        """What a checkpoint keeps of it."""
+        others = [other for _, other in self._pairs]
+        return {"steps": self._steps, "shown": self._shown, "others": others}
+
+    @torch.no_grad()
+    def resume(self, state: Json) -> None:
+        """Be as it was when `state` was taken."""
+        self._steps, self._shown = state["steps"], state["shown"]
+        for (_, other), tensor in zip(self._pairs, state["others"], strict=True):
+            other.copy_(tensor)
+
     def show(self) -> None:
         """Put the average in the network, and the weights in training aside; idempotent."""
         if not self._shown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from graft.types import Json
@@ -20,6 +21,14 @@ class History:
         self._path = path
         if path is not None:
             path.touch()
+
+    def rewind(self, rows: Sequence[Json]) -> None:
+        """Hold these rows and no others, as when a checkpoint was written."""
+        self.rows = [*rows]
+        if self._path is not None:
+            temporary = self._path.with_name(f".{self._path.name}.partial")
+            temporary.write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+            temporary.replace(self._path)
 
     def add(self, row: Json) -> None:
         """Keep a row and write it out at once, so that a killed run shows how far it came."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from time import perf_counter
 from typing import Protocol
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from graft.errors import DivergenceError
+from graft.training.best import Best
 from graft.training.optimizer import clip_gradients
 from graft.training.schedule import Schedule
 from graft.types import Batch, Json
@@ -24,8 +25,48 @@ Scores = dict[str, float]
 class EpochBatches(Protocol):
     """Batches that can be gone through once per epoch, in an order that the epoch decides."""
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of one epoch."""
+    def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, from the one with the number `first` on."""
+
+
+@dataclass(slots=True)
+class Place:
+    """How far a phase has come.
+
+    Attributes:
+        epoch: The epoch under way, from 1.
+        step: Optimizer steps taken in it.
+        loss: Sum over the rows of these steps of their loss.
+        rows: How many rows count; those of steps that were undone do not.
+        lr: The last group's rate when the epoch began.
+    """
+
+    epoch: int = 1
+    step: int = 0
+    loss: float = 0.0
+    rows: int = 0
+    lr: float = 0.0
+
+    def count(self, loss: float, rows: int) -> None:
+        """Add a step."""
+        self.loss += loss * rows
+        self.rows += rows
+
+    def forget(self) -> None:
+        """Weights went back: the epoch's mean is of what comes now."""
+        self.loss, self.rows = 0.0, 0
+
+    def mean(self) -> float | None:
+        """The epoch's mean loss; None where all of it was undone."""
+        return self.loss / self.rows if self.rows else None
+
+    def next_epoch(self) -> None:
+        """Go on to the beginning of the next epoch."""
+        self.epoch, self.step, self.loss, self.rows = self.epoch + 1, 0, 0.0, 0
+
+    def state(self) -> Json:
+        """What a checkpoint keeps of it."""
+        return asdict(self)
 
 
 class Guard(Protocol):
@@ -36,6 +77,12 @@ class Guard(Protocol):
 
     def restore(self) -> None:
         """The last good weights."""
+
+    def state(self) -> Json:
+        """What a checkpoint keeps of it."""
+
+    def resume(self, state: Json) -> None:
+        """Be as it was when `state` was taken."""
 
 
 class Unguarded:
@@ -56,6 +103,13 @@ class Unguarded:
     def restore(self) -> None:
         """Nothing was kept."""
 
+    def state(self) -> Json:
+        """Nothing that would have to be kept."""
+        return {}
+
+    def resume(self, state: Json) -> None:
+        """Nothing was kept."""
+
 
 class Switch(Protocol):
     """Puts network and optimizer into training or evaluation mode."""
@@ -68,6 +122,10 @@ class Switch(Protocol):
 
     def evaluate(self) -> None:
         """Before validation and before weights are copied."""
+
+
+def _go_on() -> None:
+    """Nothing is done between steps."""
 
 
 @dataclass(slots=True)
@@ -85,6 +143,8 @@ class Loop:
         accumulate: Batches whose gradients make one step.
         after_step: Called after every optimizer step, if there is anything to do.
         guard: Told about every step.
+        place: How far the phase has come.
+        pause: Called where a checkpoint can be taken: between steps, and between epochs.
     """
 
     step: Callable[[Batch], Tensor]
@@ -97,31 +157,44 @@ class Loop:
     accumulate: int = 1
     after_step: Callable[[], None] | None = None
     guard: Guard = field(default_factory=Unguarded)
+    place: Place = field(default_factory=Place)
+    pause: Callable[[], None] = _go_on
 
-    def run_epoch(self, number: int) -> float | None:
-        """One pass over the batches; returns the mean loss, None where all was undone.
+    def run_epoch(self) -> float | None:
+        """The rest of an epoch; returns the mean loss, None where all was undone.
 
         Raises:
             DivergenceError: Training went wrong too often.
         """
+        place = self.place
+        if not place.step:
+            place.lr = float(self.schedule.get_last_lr()[-1])
         self.modes.train()
-        total, rows = 0.0, 0
-        for group in grouped(self.batches.epoch(number), self.accumulate):
-            self.optimizer.zero_grad()
-            loss = self.gradients(group).item()
-            norm = clip_gradients(self.optimizer, self.clip)
-            self.optimizer.step()
-            self.schedule.step()
-            if self.guard.after_step(loss, norm):
-                total, rows = 0.0, 0  # the epoch's mean is of what counts
-                continue
-            if self.after_step:
-                self.after_step()
-            size = sum(len(batch) for batch in group)
-            total += loss * size
-            rows += size
+        rest = self.batches.epoch(place.epoch, place.step * self.accumulate)
+        for group in grouped(rest, self.accumulate):
+            self.step_on(group)
+            self.pause()
         self.modes.evaluate()
-        return total / rows if rows else None
+        return place.mean()
+
+    def step_on(self, group: list[Batch]) -> None:
+        """One optimizer step.
+
+        Raises:
+            DivergenceError: Training went wrong too often.
+        """
+        self.optimizer.zero_grad()
+        loss = self.gradients(group).item()
+        norm = clip_gradients(self.optimizer, self.clip)
+        self.optimizer.step()
+        self.schedule.step()
+        self.place.step += 1
+        if self.guard.after_step(loss, norm):
+            self.place.forget()
+            return
+        if self.after_step:
+            self.after_step()
+        self.place.count(loss, sum(len(batch) for batch in group))
 
     def gradients(self, group: list[Batch]) -> Tensor:
         """Add the gradients of the mean loss over all rows of some batches; returns that mean."""
@@ -145,45 +218,6 @@ def grouped(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
         yield group
 
 
-@dataclass(slots=True)
-class Best:
-    """The best weights so far, judged by the validation loss.
-
-    Without validation nothing is compared and nothing copied: the last weights stay.
-    """
-
-    take: Callable[[], Json]
-    restore: Callable[[Json], None]
-    finite: Callable[[], bool]
-    loss: float = math.inf
-    epoch: int = 0
-    weights: Json | None = None
-
-    def offer(self, epoch: int, loss: float | None) -> None:
-        """Keep the present weights if they are finite and better than all before."""
-        if loss is not None and not loss < self.loss:  # also where it is NaN
-            return
-        if self.finite():
-            self.epoch = epoch
-            if loss is not None:
-                self.loss, self.weights = loss, self.take()
-
-    def put_back(self) -> None:
-        """Give the model its best weights.
-
-        Raises:
-            DivergenceError: No epoch ended with weights and a validation loss that are finite.
-        """
-        if self.weights is not None:
-            self.restore(self.weights)
-        elif not (self.epoch and self.finite()):
-            raise DivergenceError(
-                "No epoch ended with finite weights and a finite validation loss",
-                allowed="a finite loss",
-                next="choose a smaller --lr",
-            )
-
-
 def run_epochs(
     loop: Loop,
     epochs: int,
@@ -193,7 +227,7 @@ def run_epochs(
     patience: int,
     record: Callable[[Json], None],
 ) -> None:
-    """Train for at most `epochs` epochs, then give the model its best weights.
+    """Train until `epochs` epochs are over, then give the model its best weights.
 
     Stops early after `patience` epochs without a better validation loss. When training goes wrong
     for good, the best weights so far are kept; without any, the error goes on.
@@ -201,25 +235,26 @@ def run_epochs(
     Raises:
         DivergenceError: Training went wrong too often and no usable epoch came before it.
     """
-    for epoch in range(1, epochs + 1):
+    place = loop.place
+    while place.epoch <= epochs:
         begun = perf_counter()
-        lr = loop.schedule.get_last_lr()[-1]
         try:
-            loss = loop.run_epoch(epoch)
+            loss = loop.run_epoch()
         except DivergenceError as problem:
             if best.weights is None:
                 raise
-            record({"epoch": epoch, "stopped": problem.found})
+            record({"epoch": place.epoch, "stopped": problem.found})
             break
-        if loss is None:
-            continue
-        scores = validate() if validate else {}
-        best.offer(epoch, scores.get("loss"))
-        held_out = {f"validation_{name}": value for name, value in scores.items()}
-        seconds = perf_counter() - begun
-        record({"epoch": epoch, "loss": loss, **held_out, "lr": lr, "seconds": seconds})
-        if epoch - best.epoch >= patience:
-            break
+        if loss is not None:
+            scores = validate() if validate else {}
+            best.offer(place.epoch, scores.get("loss"))
+            held_out = {f"validation_{name}": value for name, value in scores.items()}
+            row = {"epoch": place.epoch, "loss": loss, **held_out, "lr": place.lr}
+            record({**row, "seconds": perf_counter() - begun})
+            if place.epoch - best.epoch >= patience:
+                break
+        place.next_epoch()
+        loop.pause()
     if validate is None and not best.finite():
         loop.guard.restore()  # the very last step broke them
     best.put_back()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from graft.errors import UnknownNameError, unknown_name
 from graft.objectives import Objective
-from graft.types import Batch
+from graft.types import Batch, Json
 
 # From inputs, those of the partners, and the share of the first: blends, and the exact share.
 Blend = Callable[[Tensor, Tensor, float, np.random.Generator], tuple[Tensor, float]]
@@ -144,6 +144,14 @@ class Mixer:
         own = objective(outputs, Batch(blended, batch.targets))
         other = objective(outputs, Batch(blended, batch.targets[partner]))
         return {name: share * own[name] + (1 - share) * other[name] for name in own}
+
+    def state(self) -> Json:
+        """What a checkpoint keeps of it."""
+        return {"random": self._random.bit_generator.state}
+
+    def resume(self, state: Json) -> None:
+        """Draw on as from when `state` was taken."""
+        self._random.bit_generator.state = state["random"]
 
 
 def notes_on_exact(mix: str, sampling: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import SGD, Adam, AdamW, Optimizer
@@ -13,6 +14,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from graft.errors import unknown_name
 from graft.network import Network
 from graft.plan import Plan, trained_parameters
+from graft.types import Json
 
 Groups = list[dict[str, object]]
 
@@ -115,3 +117,43 @@ def clip_gradients(optimizer: Optimizer, largest: float) -> Tensor:
     if largest and not norm <= largest:
         clip_grads_with_norm_(parameters, largest, norm)
     return norm
+
+
+def optimizer_state(optimizer: Optimizer) -> Json:
+    """What a checkpoint keeps of an optimizer: settings of its groups, and what it remembers of
+    each parameter, in their order."""
+    state = optimizer.state_dict()
+    settings = [{k: v for k, v in g.items() if k != "params"} for g in state["param_groups"]]
+    places = sorted(state["state"])
+    return {
+        "groups": settings,
+        "places": places,
+        "memories": [state["state"][place] for place in places],
+    }
+
+
+def resume_optimizer(optimizer: Optimizer, state: Json) -> None:
+    """Make an optimizer over the same parameters what it was when `state` was taken."""
+    fresh = optimizer.state_dict()
+    groups = [
+        {name: _like(group[name], found.get(name)) for name in group} | {"params": group["params"]}
+        for group, found in zip(fresh["param_groups"], state["groups"], strict=True)
+    ]
+    members = [p for group in optimizer.param_groups for p in group["params"]]
+    memories = {
+        place: {name: _laid_out(value, members[place]) for name, value in memory.items()}
+        for place, memory in zip(state["places"], state["memories"], strict=True)
+    }
+    optimizer.load_state_dict({"param_groups": groups, "state": memories})
+
+
+def _laid_out(value: object, parameter: Tensor) -> object:
+    """Tensors of a parameter's shape lie in memory as it does: fused steps go by that order."""
+    if isinstance(value, Tensor) and value.ndim and value.shape == parameter.shape:
+        return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+    return value
+
+
+def _like(present: object, found: object) -> object:
+    """A setting with the type it has: JSON knows no tuples."""
+    return tuple(found) if isinstance(present, tuple) and isinstance(found, list) else found

@@ -17,7 +17,8 @@ from graft.plan import apply
 from graft.strategies import Phase
 from graft.training.loop import Loop, grouped
 from graft.training.optimizer import clip_gradients
-from graft.training.stage import StageData, StageRunner
+from graft.training.rows import Rows, StageData
+from graft.training.stage import StageRunner
 from graft.types import Batch, Json
 
 WINDOW = 7
@@ -128,8 +129,9 @@ def range_test(
         phase.attach(runner.network, runner.options.seed)
     apply(phase.plan, runner.network)
     source = open_source(runner.network, phase.plan.frozen_depth, runner.feed, runner.warnings)
-    batches = runner.batches(source, data, data.train, training=True)
-    loop = runner.loop(phase, source, batches, objective, steps)
+    rows = Rows(source, data, runner.options, runner.device)
+    ground = runner.ground(phase, rows, objective)
+    loop = ground.loop(steps, ground.average())
     rates = np.geomspace(lowest, highest, steps).tolist()
     losses = _losses(loop, rates)
     return RangeTest(phase.name, tuple(rates[: len(losses)]), tuple(losses))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
-from graft.strategies import Solver
+from graft.network import Network
+from graft.strategies import Solver, Weights
 from graft.types import Json
 
 
@@ -54,3 +56,26 @@ class PhaseRecord:
             "parameters": self.parameters,
             "note": self.note,
         }
+
+    def state(self) -> Json:
+        """What a checkpoint keeps of it."""
+        return {**asdict(self), "tensors": sorted(self.tensors)}
+
+
+def record_of(state: Json) -> PhaseRecord:
+    """The record that `state` was taken of."""
+    return PhaseRecord(
+        **{
+            **state,
+            "outcome": Outcome(**state["outcome"]),
+            "trained": tuple(state["trained"]),
+            "tensors": frozenset(state["tensors"]),
+        }
+    )
+
+
+def moved_so_far(network: Network, records: Sequence[PhaseRecord]) -> Weights:
+    """The network's tensors that phases have let move; not copies."""
+    names = {f"backbone.model.{name}" for record in records for name in record.tensors}
+    state = network.state_dict()
+    return {n: t for n, t in state.items() if n in names or n.startswith("head.")}

@@ -24,7 +24,7 @@ from graft.plan import Plan
 from graft.training.loop import Loop
 from graft.training.schedule import Schedule
 from graft.training.watch import Level, Outputs, Watch, distance
-from graft.types import Batch
+from graft.types import Batch, Json
 
 DIVISOR = 10.0
 MOST_RESCUES = 4
@@ -132,6 +132,30 @@ class Rescue:
         """Give everything that moves its last good values."""
         for kept, tensor in zip(self._good.tensors, self._tensors, strict=True):
             tensor.copy_(kept)
+
+    def state(self) -> Json:
+        """What a checkpoint keeps of it."""
+        good = self._good
+        return {
+            "count": self.count,
+            "step": self._step,
+            "watch": self._watch.state(),
+            "good": {
+                "step": good.step,
+                "level": [good.level.loss, good.level.noise],
+                "tensors": good.tensors,
+            },
+        }
+
+    @torch.no_grad()
+    def resume(self, state: Json) -> None:
+        """Be as it was when `state` was taken."""
+        self.count, self._step = state["count"], state["step"]
+        self._watch.resume(state["watch"])
+        good = state["good"]
+        self._good.step, self._good.level = good["step"], Level(*good["level"])
+        for kept, tensor in zip(self._good.tensors, good["tensors"], strict=True):
+            kept.copy_(tensor)
 
 
 class _Nothing(nn.Module):

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from graft.errors import UnknownNameError, unknown_name
 from graft.training.optimizer import OPTIMIZERS
+from graft.types import Json
 
 WARMUP_SHARE = 0.05
 
@@ -74,6 +75,22 @@ class Schedule(LambdaLR):
         for group, rate in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
             group["lr"] = rate * self._now(self.last_epoch)
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def state(self) -> Json:
+        """What a checkpoint keeps of it; the rates themselves are the optimizer's."""
+        return {
+            "begun": self._begun,
+            "last_epoch": self.last_epoch,
+            "step_count": self._step_count,
+            "base_lrs": [*self.base_lrs],
+            "last_lr": [*self._last_lr],
+        }
+
+    def resume(self, state: Json) -> None:
+        """Be as it was when `state` was taken."""
+        self._begun, self.last_epoch = state["begun"], state["last_epoch"]
+        self._step_count = state["step_count"]
+        self.base_lrs, self._last_lr = [*state["base_lrs"]], [*state["last_lr"]]
 
     def _now(self, step: int) -> float:
         return self._factor(step - self._begun, max(1, self._steps - self._begun))

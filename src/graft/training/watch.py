@@ -16,6 +16,8 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
+from graft.types import Json
+
 LOOK = 10  # steps between two looks, and the window that a look judges
 PATIENT_LOOKS = 3  # outputs that are all the same must be so for as many looks in a row
 
@@ -129,6 +131,26 @@ class Watch:
         self.level = level
         self._losses.clear()
         self._same = self._steps = 0
+
+    def state(self) -> Json:
+        """What a checkpoint keeps of it."""
+        return {
+            "level": [self.level.loss, self.level.noise],
+            "settled": self.settled,
+            "losses": [*self._losses],
+            "first": self._first,
+            "spread": self._spread,
+            "same": self._same,
+            "steps": self._steps,
+        }
+
+    def resume(self, state: Json) -> None:
+        """Be as it was when `state` was taken."""
+        self.level = Level(*state["level"])
+        self.settled = state["settled"]
+        self._losses = deque(state["losses"], maxlen=LOOK)
+        self._first, self._spread = state["first"], state["spread"]
+        self._same, self._steps = state["same"], state["steps"]
 
     def _look(self, norm: Tensor, moved: Callable[[], float]) -> str | None:
         found = level_of([*self._losses])
