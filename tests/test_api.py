@@ -81,6 +81,7 @@ def test_every_setting_reaches_the_recipe(monkeypatch: pytest.MonkeyPatch) -> No
         "patience": 2, "accumulate": 2, "clip": 0.5, "seed": 9, "device": "cpu", "threads": 1,
         "storage": "float16", "long": "chunks", "pooling": "max", "mix": "mixup",
         "sampling": "balanced", "labels": "a,b", "balance": "none", "regression_loss": "huber",
+        "loss": "focal:1",
         "views": 3,
     }  # fmt: skip
     assert set(values) == set(Recipe.model_fields)
