@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import graft
 from graft.errors import DataError
@@ -87,3 +88,50 @@ def test_pictures_and_texts_are_not_mixed_up(
         graft.fit(folder, backbone=str(tiny_encoder("bert")))
     with pytest.raises(DataError):
         graft.fit(reviews(), backbone="bundled")
+
+
+def ratings(count: int = 75) -> Rows:
+    """Texts with one to five good words, and as many stars."""
+    random = np.random.default_rng(3)
+    filler, texts, stars = ["film", "book", "plot", "the", "was"], [], []
+    for number in range(count):
+        star = number % 5 + 1
+        words = [*["good"] * star, *["bad"] * (6 - star), *random.choice(filler, 3).tolist()]
+        texts.append(" ".join(random.permutation(words).tolist()))
+        stars.append(f"{star} stars")
+    return texts, stars
+
+
+def test_stars_are_learnt_in_their_order_and_open_without_graft(
+    tiny_encoder: Tiny, tmp_path: Path
+) -> None:
+    texts, stars = ratings()
+    model = graft.fit(
+        (texts, stars),
+        backbone=str(tiny_encoder("bert")),
+        task="ordinal",
+        strategy="top-k:1",
+        epochs=1,
+        out=tmp_path / "run",
+    )
+    result = model.result
+    assert result["task"] == "ordinal"
+    assert result["labels"] == [f"{n} stars" for n in range(1, 6)]
+    assert set(result["metrics"]["test"]) >= {"quadratic_kappa", "mae", "accuracy"}
+    assert set(result["baseline"]["majority"]) >= {"mae"}
+    assert "quadratic kappa" in result["transfer"]["message"]
+    again = graft.load(tmp_path / "run")
+    (row,) = again.predict([texts[0]])
+    assert row.probabilities is not None
+    answers = [*row.probabilities.values()]
+    assert row.answer["place"] == pytest.approx(sum(n * p for n, p in enumerate(answers)))
+    plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / "run" / "model").eval()
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "run" / "model")
+    logits = plain(**tokenizer(texts[0], return_tensors="pt")).logits.detach()
+    assert logits.softmax(1)[0].tolist() == pytest.approx(answers, abs=1e-5)
+    assert [*plain.config.id2label.values()] == result["labels"]
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Quadratic kappa" in page
+    assert "one of 5 ordered classes" in page
+    figures = again.evaluate((texts, stars))["metrics"]
+    assert {"quadratic_kappa", "mae"} <= set(figures)

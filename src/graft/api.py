@@ -44,6 +44,7 @@ def fit(
     group: str | None = None,
     test: str | None = None,
     task: str | None = None,
+    order: Sequence[str] | str | None = None,
     validation: float | None = None,
     backbone: str | None = None,
     weights: str | None = None,
@@ -99,6 +100,7 @@ def fit(
         group: Column whose values must not be split over train and test.
         test: Another source that becomes the test set.
         task: Of `graft.types.KINDS`, or one per label column with commas between; None finds out.
+        order: Classes from the lowest to the highest, as a list or with commas, for `ordinal`.
         validation: Share of the training rows held out for early stopping.
         backbone: `bundled`, `minilm`, a name of timm or transformers, a folder; None: no download.
         weights: `pretrained`, `random` or a weights file.
@@ -149,6 +151,8 @@ def fit(
     """
     if labels is not None and not isinstance(labels, str):
         labels = ",".join(labels)
+    if order is not None and not isinstance(order, str):
+        order = ",".join(order)
     changes = settings_among(locals())
     chosen = recipe_for(data, changes, recipe)
     target = Path(out) if out is not None else None

@@ -23,8 +23,10 @@ class Recipe(BaseModel):
         group: Column whose values must not be split over train and test.
         test: Another source that becomes the test set.
         labels: Several label columns with commas between them, one task each.
-        task: `classification`, `multi-label` or `regression`, or one per label column with commas
-            between them; None finds out from the data.
+        task: `classification`, `ordinal`, `multi-label` or `regression`, or one per label column
+            with commas between them; None finds out from the data.
+        order: Classes from the lowest to the highest with commas between them, for `ordinal`; None
+            where each name holds a number.
         validation: Share of the training rows held out for early stopping.
         backbone: `bundled`, a timm name or a folder; for texts `minilm`, a name or folder of
             transformers. None takes `bundled` for pictures and `minilm` for texts.
@@ -78,6 +80,7 @@ class Recipe(BaseModel):
     test: str | None = None
     labels: str | None = None
     task: str | None = None
+    order: str | None = None
     validation: float = Field(default=0.2, ge=0.0, lt=1.0)
     backbone: str | None = None
     weights: str = "pretrained"

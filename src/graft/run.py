@@ -364,7 +364,7 @@ def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
     tasks = prepared.examples.tasks
     views = recipe.views or 1
     # Exact solvers of quantities and of several labels a row use the plain picture alone.
-    classes = any(task.kind == "classification" for task in tasks)
+    classes = any(task.one_class for task in tasks)
     if recipe.views is None and length is None and classes:
         views = choose_views(network, rows, recipe.augment, phases_for(strategy, network))
     chosen = {

@@ -20,7 +20,7 @@ Targets = npt.NDArray[Any]
 ByteArray = npt.NDArray[np.uint8]
 Json = dict[str, Any]
 
-Kind = Literal["classification", "multi-label", "regression"]
+Kind = Literal["classification", "ordinal", "multi-label", "regression"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -29,8 +29,8 @@ class Task:
     """What one label column asks of a model.
 
     Attributes:
-        kind: `classification` (one class a row), `multi-label` (any number of labels a row) or
-            `regression` (a number).
+        kind: `classification` (one class a row), `ordinal` (one class a row, and the classes have
+            an order), `multi-label` (any number of labels a row) or `regression` (a number).
         labels: Names of the classes or labels, in the order of the outputs; none for a number.
         column: Where they come from; None where the data have no columns.
     """
@@ -38,6 +38,11 @@ class Task:
     kind: Kind = "classification"
     labels: tuple[str, ...] = ()
     column: str | None = None
+
+    @property
+    def one_class(self) -> bool:
+        """Whether a row bears one class, in order or not."""
+        return self.kind in ("classification", "ordinal")
 
     @property
     def outputs(self) -> int:

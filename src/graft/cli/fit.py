@@ -110,7 +110,15 @@ def fit(
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="classification, multi-label, regression; or one per column. [found]"),
+        typer.Option(
+            help="classification, ordinal, multi-label, regression; or one per column. [found]"
+        ),
+    ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW,..,HIGH", help="Classes in order, for ordinal. [by their numbers]"
+        ),
     ] = None,
     scenario: Annotated[str | None, typer.Option(help="standard or multi-task. [found]")] = None,
     seed: Annotated[int | None, typer.Option(help="[0]")] = None,
@@ -156,6 +164,7 @@ def fit(
             group=group,
             test=test,
             task=task,
+            order=order,
             validation=validation,
             backbone=backbone,
             weights=weights,

@@ -20,6 +20,7 @@ METRIC_NAMES = {
     "micro_f1": "micro F1",
     "subset_accuracy": "subset accuracy",
     "hamming_loss": "hamming loss",
+    "quadratic_kappa": "quadratic kappa",
     "mae": "MAE",
     "rmse": "RMSE",
     "r2": "R2",
@@ -27,6 +28,7 @@ METRIC_NAMES = {
 }
 # What fits beside each other in a terminal of 80 columns; the report has all of them.
 HEADLINES = (
+    ("quadratic_kappa", "mae", "accuracy"),
     ("accuracy", "balanced_accuracy", "log_loss"),
     ("mean_average_precision", "micro_f1", "subset_accuracy"),
     ("mae", "rmse", "r2"),
@@ -61,7 +63,7 @@ def print_summary(console: Console, result: Json, folder: Path | None) -> None:
     for warning in result["warnings"]:
         console.print(f"[yellow]Note[/]    {escape(warning)}")
     if folder is not None:
-        print_next(console, folder, result["seconds"]["total"])
+        print_next(console, folder, result)
 
 
 def print_search(console: Console, search: Json | None) -> None:
@@ -88,11 +90,12 @@ def print_search(console: Console, search: Json | None) -> None:
     console.print(f"[bold]Chosen[/]  {escape(search['why'])} ({spent:.0f} of {allowed:.0f} s)")
 
 
-def print_next(console: Console, folder: Path, seconds: float) -> None:
+def print_next(console: Console, folder: Path, result: Json) -> None:
     """Where everything stands, and the next commands."""
-    path = escape(str(folder))
+    path, seconds = escape(str(folder)), result["seconds"]["total"]
+    texts = result.get("data", {}).get("modality") == "text"
     console.print(f"[bold]Report[/]  {path}/report.html   ({seconds:.0f} s)")
-    console.print(f"[bold]Next[/]    graft predict {path} PICTURE...")
+    console.print(f"[bold]Next[/]    graft predict {path} {'TEXT' if texts else 'PICTURE'}...")
 
 
 def metric_table(result: Json) -> Table:
@@ -123,6 +126,8 @@ def what_is_learnt(result: Json) -> str:
         return f"{len(kinds)} tasks: {', '.join(kinds)}"
     if result["task"] == "regression":
         return f"a quantity, {result['labels'][0]}"
+    if result["task"] == "ordinal":
+        return f"{count} classes in order: {', '.join(result['labels'])}"
     return (
         f"{count} classes"
         if result["task"] == "classification"

@@ -13,6 +13,7 @@ from graft.closedform.logme import logme
 from graft.closedform.means import NearestMean, fit_nearest_mean
 from graft.closedform.neighbours import knn_leave_one_out, knn_means, knn_probabilities
 from graft.closedform.one_vs_rest import fit_one_vs_rest
+from graft.closedform.ordered import OrderedProblem, fit_ordered
 from graft.closedform.probe import ProbeSolution, fit_probe
 from graft.closedform.quantities import fit_quantities
 from graft.closedform.ridge import RidgePath, fit_ridge
@@ -21,6 +22,7 @@ from graft.closedform.statistics import Statistics
 __all__ = [
     "LinearSolution",
     "NearestMean",
+    "OrderedProblem",
     "ProbeSolution",
     "RidgePath",
     "Statistics",
@@ -28,6 +30,7 @@ __all__ = [
     "fit_logistic",
     "fit_nearest_mean",
     "fit_one_vs_rest",
+    "fit_ordered",
     "fit_probe",
     "fit_quantities",
     "fit_ridge",

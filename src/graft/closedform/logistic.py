@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -156,21 +157,31 @@ class LogisticProblem:
             value, by_weight, by_bias = self.value_and_gradient(*solution(flat), penalty, spread)
             return value, np.column_stack([root.gradient(by_weight), by_bias * level]).ravel()
 
-        found = optimize.minimize(
-            objective,
-            np.column_stack([root.coordinates(start.weight), start.bias / level]).ravel(),
-            jac=True,
-            method="L-BFGS-B",
-            options={
-                "maxiter": MAX_ITERATIONS,
-                "maxfun": 2 * MAX_ITERATIONS,
-                "maxcor": CORRECTIONS,
-                "gtol": tolerance,
-                "ftol": tolerance**2,
-            },
-        )
-        weight, bias = solution(found.x)
+        begin = np.column_stack([root.coordinates(start.weight), start.bias / level]).ravel()
+        weight, bias = solution(minimum(objective, begin, tolerance))
         return LinearSolution(weight, bias - bias.mean())
+
+
+def minimum(
+    objective: Callable[[Float64Array], tuple[float, Float64Array]],
+    start: Float64Array,
+    tolerance: float,
+) -> Float64Array:
+    """Where a smooth convex function, given with its gradient, is least; by L-BFGS."""
+    found = optimize.minimize(
+        objective,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        options={
+            "maxiter": MAX_ITERATIONS,
+            "maxfun": 2 * MAX_ITERATIONS,
+            "maxcor": CORRECTIONS,
+            "gtol": tolerance,
+            "ftol": tolerance**2,
+        },
+    )
+    return np.asarray(found.x, dtype=np.float64)
 
 
 def fit_logistic(

@@ -68,6 +68,7 @@ def fit_probe(
     views: int = 1,
     candidates: Sequence[float] = PENALTIES,
     shrinkage: float = SHRINKAGE,
+    kind: type[LogisticProblem] = LogisticProblem,
 ) -> ProbeSolution:
     """Multinomial logistic regression with the penalty chosen by held-out log loss.
 
@@ -88,6 +89,7 @@ def fit_probe(
             views of a row are held out together, and its plain one is judged.
         candidates: Positive penalties in any order.
         shrinkage: See `standardisation`.
+        kind: What is solved: multinomial regression, or one for classes with an order.
 
     Raises:
         ValueError: A penalty, a target or a weight is out of range.
@@ -106,15 +108,15 @@ def fit_probe(
     def every_view(chosen: IntArray) -> IntArray:
         return np.concatenate([chosen + view * len(targets) for view in range(views)])
 
-    problem = training.problem(space.metric)
+    problem = training.problem(space.metric, kind)
     warm = problem.start()
     if validation is not None and decides(validation[1], present):
         held_out = held_out_rows(validation, space, light, present)
-        scores, (warm,) = path_scores([(light.problem(space.metric), held_out)], path)
+        scores, (warm,) = path_scores([(light.problem(space.metric, kind), held_out)], path)
         chosen_by = "validation"
     elif counts.max() > 1 and len(present) > 1:
         pairs = [
-            (light.take(every_view(kept)).problem(space.metric), light.take(held_out))
+            (light.take(every_view(kept)).problem(space.metric, kind), light.take(held_out))
             for kept, held_out in folds(indices)
         ]
         scores, chosen_by = path_scores(pairs, path)[0], "cross-validation"
@@ -140,10 +142,12 @@ class Rows(NamedTuple):
         """Some of the rows."""
         return Rows(self.features[rows], self.targets[rows], self.weights[rows])
 
-    def problem(self, metric: Gram | None) -> LogisticProblem:
+    def problem(
+        self, metric: Gram | None, kind: type[LogisticProblem] = LogisticProblem
+    ) -> LogisticProblem:
         """The data term of their regression; `metric` in their precision, or None."""
         suited = metric and metric.astype(self.features.dtype)
-        return LogisticProblem.build(*self, suited)
+        return kind.build(*self, suited)
 
 
 def decides(targets: IntArray, present: IntArray) -> bool:

@@ -145,7 +145,7 @@ def _labels(
     tasks, rows = read_label_columns(cells, {}, task)
     if len(tasks) == 1:
         tasks = (replace(tasks[0], column=columns[0] if columns else None),)
-    if not columns and names is not None and tasks[0].kind == "classification":
+    if not columns and names is not None and tasks[0].one_class:
         rows = [_named(row, names, shown) for row in rows]
         tasks = (Task(labels=names),)
     return tasks, rows

@@ -238,5 +238,10 @@ def _number(value: object) -> float | None:
 
 
 _READERS: Mapping[Kind, Callable[[Sequence[object], str], list[Label | None]]] = MappingProxyType(
-    {"classification": _read_classes, "multi-label": _read_sets, "regression": _read_numbers}
+    {
+        "classification": _read_classes,
+        "ordinal": _read_classes,
+        "multi-label": _read_sets,
+        "regression": _read_numbers,
+    }
 )

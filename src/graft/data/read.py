@@ -98,7 +98,7 @@ def _check_variety(examples: Examples, fewest: int) -> None:
     columns = unpack(examples.tasks, examples.targets)
     for task, column in zip(examples.tasks, columns, strict=True):
         where = f", column '{task.name}'," if several else ""
-        if task.kind == "classification" and len(task.labels) < fewest:
+        if task.one_class and len(task.labels) < fewest:
             raise DataError(
                 f"{examples.source}{where} holds {len(task.labels)} class: "
                 f"{', '.join(task.labels) or 'no labelled rows'}",
@@ -106,7 +106,7 @@ def _check_variety(examples: Examples, fewest: int) -> None:
                 next="add examples of another class, such as 'other'",
             )
         known = column[is_labelled(task, column)]
-        if task.kind != "classification" and fewest > 1 and len(np.unique(known, axis=0)) < 2:
+        if not task.one_class and fewest > 1 and len(np.unique(known, axis=0)) < 2:
             shown = f"{known[0]:g}" if task.kind == "regression" else "the same labels"
             raise DataError(
                 f"Column '{task.name}' of {examples.source} holds {shown} in every row",
@@ -163,10 +163,10 @@ def _with_set_aside(examples: Examples, left_out: list[SetAside]) -> Examples:
 
 
 def _read_folder(path: Path, shown: str, wanted: Wanted) -> Examples:
-    if wanted.task not in (None, "classification"):
+    if wanted.task not in (None, "classification", "ordinal"):
         raise DataError(
             f"{shown} is a folder, which says one class per picture, and the task is {wanted.task}",
-            allowed="classification; other tasks take a table with a label column",
+            allowed="classification or ordinal; other tasks take a table with a label column",
             next="give a CSV, JSON lines or Parquet table that names the pictures",
         )
     if is_cifar(path):

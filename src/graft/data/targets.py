@@ -25,7 +25,7 @@ ROWS_A_QUANTILE = 10
 
 def is_plain(tasks: Sequence[Task]) -> bool:
     """Whether the targets are class indices (N,); so they are where no task is named."""
-    return not tasks or (len(tasks) == 1 and tasks[0].kind == "classification")
+    return not tasks or (len(tasks) == 1 and tasks[0].one_class)
 
 
 def known_labels(task: Task, cells: Sequence[Label | None]) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ def _encode(task: Task, cells: Sequence[Label | None]) -> Targets:
     if task.kind == "regression":
         return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
     position = {name: number for number, name in enumerate(task.labels)}
-    if task.kind == "classification":
+    if task.one_class:
         numbers = [NO_LABEL if cell is None else position[str(cell)] for cell in cells]
         return np.array(numbers, dtype=np.int64)
     members = np.zeros((len(cells), len(position)))
@@ -71,7 +71,7 @@ def pack(tasks: Sequence[Task], columns: Sequence[Targets]) -> Targets:
     if is_plain(tasks):
         return columns[0]
     wide = [
-        np.where(column == NO_LABEL, np.nan, column) if task.kind == "classification" else column
+        np.where(column == NO_LABEL, np.nan, column) if task.one_class else column
         for task, column in zip(tasks, columns, strict=True)
     ]
     return np.column_stack([column.astype(np.float64) for column in wide])
@@ -100,7 +100,7 @@ def _column(task: Task, wide: FloatArray) -> Targets:
 
 def is_labelled(task: Task, column: Targets) -> npt.NDArray[np.bool_]:
     """(N,) whether a row has a label for this task; `column` is what `unpack` gives."""
-    if task.kind == "classification":
+    if task.one_class:
         return np.asarray(column != NO_LABEL)
     missing = np.isnan(column)
     return np.asarray(~(missing if missing.ndim == 1 else missing.any(axis=1)))
@@ -128,7 +128,7 @@ def recode(old: Task, new: Task, column: Targets, source: str) -> Targets:
     Raises:
         DataError: The kinds differ, or a row bears a label that is not among the new ones.
     """
-    if old.kind != new.kind:
+    if old.kind != new.kind and not (old.one_class and new.one_class):
         raise DataError(
             f"{source} holds labels for {old.kind} in column '{old.name}'",
             allowed=f"labels for {new.kind}",
@@ -146,7 +146,7 @@ def recode(old: Task, new: Task, column: Targets, source: str) -> Targets:
             next="rename or remove them, or train a model with these classes",
         )
     position = {name: number for number, name in enumerate(new.labels)}
-    if old.kind == "classification":
+    if old.one_class:
         moved = np.array([position.get(name, NO_LABEL) for name in old.labels] + [NO_LABEL])
         return moved[column].astype(np.int64)
     members = np.zeros((len(column), len(new.labels)))
@@ -188,7 +188,7 @@ def _strata(task: Task, column: Targets, rows: IntArray) -> list[tuple[int, int]
     if task.kind == "multi-label":
         at, label = np.nonzero(column[rows])
         return list(zip(rows[at].tolist(), label.tolist(), strict=True))
-    if task.kind == "classification":
+    if task.one_class:
         return list(zip(rows.tolist(), column[rows].tolist(), strict=True))
     if not len(rows):
         return []
@@ -218,7 +218,7 @@ def shown_labels(tasks: Sequence[Task], targets: Targets) -> list[str | None]:
 def _shown(task: Task, column: Targets) -> list[str | None]:
     if task.kind == "regression":
         return [None if np.isnan(number) else f"{number:g}" for number in column.tolist()]
-    if task.kind == "classification":
+    if task.one_class:
         return [None if number < 0 else task.labels[number] for number in column.tolist()]
     rows = zip(column, is_labelled(task, column).tolist(), strict=True)
     return [_names(task, row) if known else None for row, known in rows]

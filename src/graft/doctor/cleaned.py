@@ -90,7 +90,7 @@ def _cells(item: Input) -> list[str]:
 def _label(patient: Patient, row: int) -> str:
     """The label as a cell that is read back as the same: a name, a number, or a list."""
     task, target = patient.examples.tasks[0], patient.examples.targets[row]
-    if task.kind == "classification":
+    if task.one_class:
         return task.labels[int(target)]
     if task.kind == "regression":
         return repr(float(target[0]))

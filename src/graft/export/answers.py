@@ -25,6 +25,6 @@ def _line(task: Task, place: slice) -> str:
     start, stop = place.start, place.stop
     if task.kind == "regression":
         return f"print(names[{start}], float(logits[0, {start}]))"
-    if task.kind == "classification":
+    if task.one_class:
         return f"print(names[{start} + int(logits[0, {start}:{stop}].argmax())])"
     return f"print([names[n] for n in range({start}, {stop}) if logits[0, n] >= 0])"

@@ -13,7 +13,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from graft.backbones.backbone import Backbone
-from graft.data.targets import is_plain
 from graft.errors import BackboneError, GraftError, ModelError
 from graft.export import golden, manifest
 from graft.export.card import model_card
@@ -108,7 +107,7 @@ def save_model(
     inputs = layout.inputs(stored, backbone)
     logits = golden.golden_logits(network, inputs)
     native = layout.build_native(network, labels, inputs, logits)
-    kinds = () if is_plain(tasks) else tuple(tasks)
+    kinds = () if [task.kind for task in tasks] == ["classification"] else tuple(tasks)
     form = layout.native if native else SEPARATE
     description = _describe(network, labels, task, extra, form, kinds)
     with appearing(folder, manifest.FILE) as temporary:

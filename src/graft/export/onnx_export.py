@@ -209,7 +209,7 @@ def _other_classes(found: Tensor, expected: Tensor, tasks: Sequence[Task]) -> in
     """Rows whose most probable class is another one, ties left out."""
     moved = torch.zeros(len(found), dtype=torch.bool)
     for task, place in zip(tasks, slices(task.outputs for task in tasks), strict=True):
-        if task.kind != "classification" or task.outputs < 2:
+        if not task.one_class or task.outputs < 2:
             continue
         wanted, given = expected[:, place], found[:, place]
         largest = wanted.topk(2, dim=1).values

@@ -20,7 +20,12 @@ from graft.network import Network
 from graft.types import Json, Task, slices
 
 FORMAT = "graft-onnx 1"
-ACTIVATIONS = {"classification": "softmax", "multi-label": "sigmoid", "regression": "identity"}
+ACTIVATIONS = {
+    "classification": "softmax",
+    "ordinal": "softmax",
+    "multi-label": "sigmoid",
+    "regression": "identity",
+}
 # Pictures are noisy and hardly shrink: the smallest of the golden ones do as a sample.
 GOLDEN_PICTURES = 4
 

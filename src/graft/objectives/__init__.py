@@ -6,6 +6,7 @@ from graft.objectives.build import LossSettings, build_objective, output_units
 from graft.objectives.classification import CLASS_WEIGHTS, Classification, class_weights
 from graft.objectives.focal import LOSSES, parse_loss
 from graft.objectives.multi_label import MultiLabel, positive_weights
+from graft.objectives.ordinal import Ordinal
 from graft.objectives.regression import REGRESSION_LOSSES, Regression, scale_of
 from graft.objectives.several import Several
 
@@ -18,6 +19,7 @@ __all__ = [
     "LossSettings",
     "MultiLabel",
     "Objective",
+    "Ordinal",
     "Regression",
     "Several",
     "build_objective",

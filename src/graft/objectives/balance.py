@@ -214,7 +214,7 @@ def start_losses(
         known = column[is_labelled(task, column)]
         outputs = base_outputs(task, column).expand(len(known), -1)
         wanted = torch.from_numpy(known)
-        batch = Batch(outputs, wanted if task.kind == "classification" else wanted.float())
+        batch = Batch(outputs, wanted if task.one_class else wanted.float())
         found[task.name] = max(objective.score(AS_IT_IS, [batch])["loss"], SMALLEST)
     return found
 

@@ -13,6 +13,7 @@ from graft.data.targets import is_labelled, support, unpack
 from graft.objectives.base import Objective
 from graft.objectives.classification import Classification, class_weights
 from graft.objectives.multi_label import MultiLabel, positive_weights
+from graft.objectives.ordinal import Ordinal
 from graft.objectives.regression import Regression, scale_of
 from graft.types import Kind, Targets, Task
 
@@ -68,7 +69,8 @@ def output_units(tasks: Sequence[Task], targets: Targets) -> tuple[Tensor, Tenso
 
 def _classification(task: Task, targets: Targets, settings: LossSettings) -> Objective:
     counts = support(task, targets)
-    return Classification(
+    kind = Ordinal if task.kind == "ordinal" else Classification
+    return kind(
         len(task.labels),
         weights=class_weights(settings.class_weights, counts),
         label_smoothing=settings.label_smoothing,
@@ -93,5 +95,10 @@ def _regression(task: Task, targets: Targets, settings: LossSettings) -> Objecti
 
 
 _BUILDERS: Mapping[Kind, Callable[[Task, Targets, LossSettings], Objective]] = MappingProxyType(
-    {"classification": _classification, "multi-label": _multi_label, "regression": _regression}
+    {
+        "classification": _classification,
+        "ordinal": _classification,
+        "multi-label": _multi_label,
+        "regression": _regression,
+    }
 )

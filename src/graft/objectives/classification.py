@@ -60,6 +60,9 @@ class Classification(Objective):
             gives to gradient descent by repeating rows.
     """
 
+    fit = staticmethod(fit_probe)
+    """The exact solution."""
+
     def __init__(
         self,
         classes: int,
@@ -137,7 +140,7 @@ class Classification(Objective):
         weights = None if self.weights is None else self.weights.cpu().numpy()[targets]
         if self.exact_weights is not None:
             weights = (1.0 if weights is None else weights) * self.exact_weights[targets]
-        probe = fit_probe(
+        probe = self.fit(
             features, targets, self.classes, weights=weights, validation=validation, views=views
         )
         return probe.solution

@@ -138,7 +138,7 @@ class Several(Objective):
         wanted = targets[:, self._targets[number]]
         rows = ~wanted.isnan().any(dim=1)
         wanted = wanted[rows]
-        if self.tasks[number].kind == "classification":
+        if self.tasks[number].one_class:
             wanted = wanted[:, 0].long()
         return Batch(outputs[rows][:, self._outputs[number]], wanted)
 

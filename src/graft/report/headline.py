@@ -46,11 +46,18 @@ def _other_headline(result: Json) -> str:
     reached = _main(part(result, "metrics", "test"), kind) or "not measured"
     beside = _main(part(result, "baseline", "knn"), kind)
     ending = f", beside {beside} for {baseline('knn')}" if beside else ""
-    learnt = counted(len(items(result, "labels")), "label") if kind == "multi-label" else "a number"
-    return f"{_grafted(result)} gives {learnt}: test {reached}{ending}; {_clause(result)}."
+    count = len(items(result, "labels"))
+    learnt = {"multi-label": counted(count, "label"), "ordinal": f"one of {count} ordered classes"}
+    thing = learnt.get(kind, "a number")
+    return f"{_grafted(result)} gives {thing}: test {reached}{ending}; {_clause(result)}."
 
 
-MAIN = {"classification": "accuracy", "multi-label": "mean_average_precision", "regression": "r2"}
+MAIN = {
+    "classification": "accuracy",
+    "ordinal": "quadratic_kappa",
+    "multi-label": "mean_average_precision",
+    "regression": "r2",
+}
 
 
 def _main(figures: Json, kind: str) -> str:
@@ -184,7 +191,7 @@ def _main_figures(result: Json) -> list[Json]:
     """The main figure of each task besides one class a row."""
     kind = word(result, "task", "classification")
     tested = part(result, "metrics", "test")
-    if kind in ("multi-label", "regression"):
+    if kind in ("ordinal", "multi-label", "regression"):
         known = [("Test", tested, kind)]
     else:
         known = [

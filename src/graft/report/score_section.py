@@ -19,7 +19,10 @@ from graft.report.words import (
 from graft.types import Json
 
 DRAWN_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
-DRAWN_ELSE = (*("mean_average_precision", "micro_f1", "subset_accuracy"), *("mae", "rmse", "r2"))
+DRAWN_ELSE = (
+    *("mean_average_precision", "micro_f1", "subset_accuracy"),
+    *("quadratic_kappa", "mae", "rmse", "r2"),
+)
 DRAWN_CLASSES = 100
 MOST_MIX_UPS = 15
 

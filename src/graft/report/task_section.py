@@ -76,6 +76,7 @@ def _together(result: Json) -> Json:
 
 _MAIN = {
     "classification": "accuracy",
+    "ordinal": "mae",
     "multi-label": "mean_average_precision",
     "regression": "rmse",
 }

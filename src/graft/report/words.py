@@ -39,6 +39,7 @@ METRICS = {
     "subset_accuracy": Metric("All labels right", percent=True, higher_is_better=True),
     "hamming_loss": Metric("Wrong labels (Hamming)", percent=True, higher_is_better=False),
     "mae": Metric("Mean absolute error", percent=False, higher_is_better=False),
+    "quadratic_kappa": Metric("Quadratic kappa", percent=False, higher_is_better=True),
     "rmse": Metric("Root mean square error", percent=False, higher_is_better=False),
     "r2": Metric("R²", percent=False, higher_is_better=True),
     "spearman": Metric("Spearman correlation", percent=False, higher_is_better=True),

@@ -9,6 +9,7 @@ from graft.backbones.backbone import Backbone
 from graft.backbones.load import modality_of
 from graft.bank.inputs import Opened
 from graft.data import Examples, Split, duplicates_across, groups_across, read, split
+from graft.data.order import in_order, split_order
 from graft.data.targets import is_plain
 from graft.errors import DataError
 from graft.progress import Progress
@@ -54,6 +55,7 @@ def read_examples(recipe: Recipe, data: object) -> Examples:
         test=recipe.test,
         modality=modality_of(recipe.backbone) if recipe.backbone else None,
     )
+    examples = in_order(examples, split_order(recipe.order), recipe.task)
     check_losses(recipe, examples)
     return examples
 

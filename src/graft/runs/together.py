@@ -10,6 +10,7 @@ from graft.types import Json, Kind, Task
 # A figure that is positive, so that a share of it means something, and whether more is better.
 MEASURES: dict[Kind, tuple[str, bool]] = {
     "classification": ("accuracy", True),
+    "ordinal": ("mae", False),
     "multi-label": ("mean_average_precision", True),
     "regression": ("rmse", False),
 }

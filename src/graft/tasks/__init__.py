@@ -8,6 +8,7 @@ from types import MappingProxyType
 from graft.tasks.base import Answered, TaskKind
 from graft.tasks.classification import Classification
 from graft.tasks.multi_label import MultiLabel
+from graft.tasks.ordinal import Ordinal
 from graft.tasks.regression import Regression
 from graft.types import Kind
 
@@ -16,6 +17,7 @@ __all__ = ["TASK_KINDS", "Answered", "TaskKind"]
 TASK_KINDS: Mapping[Kind, TaskKind] = MappingProxyType(
     {
         "classification": Classification(),
+        "ordinal": Ordinal(),
         "multi-label": MultiLabel(),
         "regression": Regression(),
     }
