@@ -35,8 +35,9 @@ def fit(
     strategy: Annotated[
         str | None,
         typer.Option(
-            help="linear-probe, head, full, top-k[:K], first-k[:K], lp-ft, gradual[:STEPS], "
-            "discriminative[:DECAY], norm-only, bias-only, lora[:R], dora[:R] or l2-sp[:BETA]; "
+            help="linear-probe, head, full, top-k[:K], first-k[:K], lp-ft, contrastive, "
+            "gradual[:STEPS], discriminative[:DECAY], norm-only, bias-only, lora[:R], dora[:R] or "
+            "l2-sp[:BETA]; "
             "then any of +l2-sp[:BETA] +ema[:DECAY] +wise[:ALPHA] and one of +bn-frozen +bn-live "
             "+bn-reestimate. [lp-ft, or linear-probe if dear]"
         ),

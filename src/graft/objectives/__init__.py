@@ -4,6 +4,7 @@ from graft.objectives.balance import BALANCES, build_several
 from graft.objectives.base import Objective
 from graft.objectives.build import LossSettings, build_objective, output_units
 from graft.objectives.classification import CLASS_WEIGHTS, Classification, class_weights
+from graft.objectives.contrast import Contrasted
 from graft.objectives.focal import LOSSES, parse_loss
 from graft.objectives.multi_label import MultiLabel, positive_weights
 from graft.objectives.ordinal import Ordinal
@@ -16,6 +17,7 @@ __all__ = [
     "LOSSES",
     "REGRESSION_LOSSES",
     "Classification",
+    "Contrasted",
     "LossSettings",
     "MultiLabel",
     "Objective",

@@ -37,6 +37,20 @@ class Objective(nn.Module, ABC):
         """Be as it was when `state` was taken, in the same phase of another process."""
         self.load_state_dict(state["tensors"])
 
+    def alike(self, targets: Tensor) -> Tensor:
+        """(B, B) how alike the answers for two rows should be, from 0 to 1; NaN where unknown.
+
+        Here one minus the mean distance of the columns, each as a share of its range in the batch:
+        of labels the share on which two rows agree, of a quantity how near they are.
+
+        Args:
+            targets: (B,) or (B, W), NaN where a label is missing.
+        """
+        columns = targets.float().reshape(len(targets), -1)
+        distance = (columns[:, None] - columns).abs()
+        spread = distance.nan_to_num(0.0).amax((0, 1)).clamp(min=1e-12)
+        return 1 - (distance / spread).nanmean(2)
+
     @abstractmethod
     def score(self, model: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
         """Figures on held-out batches; `loss` is the one that early stopping minimises."""

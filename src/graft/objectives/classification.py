@@ -60,9 +60,6 @@ class Classification(Objective):
             gives to gradient descent by repeating rows.
     """
 
-    fit = staticmethod(fit_probe)
-    """The exact solution."""
-
     def __init__(
         self,
         classes: int,
@@ -140,7 +137,21 @@ class Classification(Objective):
         weights = None if self.weights is None else self.weights.cpu().numpy()[targets]
         if self.exact_weights is not None:
             weights = (1.0 if weights is None else weights) * self.exact_weights[targets]
-        probe = self.fit(
+        return self.fitted(features, targets, weights, validation, views)
+
+    def fitted(
+        self,
+        features: FloatArray,
+        targets: IntArray,
+        weights: FloatArray | None,
+        validation: tuple[FloatArray, IntArray] | None,
+        views: int,
+    ) -> LinearSolution:
+        """Multinomial logistic regression; see `fit_probe`."""
+        return fit_probe(
             features, targets, self.classes, weights=weights, validation=validation, views=views
-        )
-        return probe.solution
+        ).solution
+
+    def alike(self, targets: Tensor) -> Tensor:
+        """1 for rows of one class, else 0."""
+        return (targets[:, None] == targets).float()

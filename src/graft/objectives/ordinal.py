@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from graft.closedform import fit_ordered
+from graft.closedform import LinearSolution, fit_ordered
 from graft.objectives.classification import Classification
-from graft.types import Batch
+from graft.types import Batch, FloatArray, IntArray
 
 AS_IT_IS = nn.Identity()
 
@@ -23,7 +23,18 @@ class Ordinal(Classification):
     proper, so the logits stay those of an ordinary softmax with honest probabilities.
     """
 
-    fit = staticmethod(fit_ordered)
+    def fitted(
+        self,
+        features: FloatArray,
+        targets: IntArray,
+        weights: FloatArray | None,
+        validation: tuple[FloatArray, IntArray] | None,
+        views: int,
+    ) -> LinearSolution:
+        """Logistic regression with or without one direction for all steps."""
+        return fit_ordered(
+            features, targets, self.classes, weights=weights, validation=validation, views=views
+        ).solution
 
     def forward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """The means of both; with class weights, the weighted means."""

@@ -80,6 +80,18 @@ class Several(Objective):
                 figures |= {f"{task.name}: {name}": value for name, value in scores.items()}
         return {"loss": float(np.mean(scaled)) if scaled else 0.0, **figures}
 
+    def alike(self, targets: Tensor) -> Tensor:
+        """The mean over the tasks for which both rows are labelled."""
+        parts = []
+        for number, (_, objective) in enumerate(self._pairs()):
+            known = (~targets[:, self._targets[number]].isnan().any(dim=1)).nonzero()[:, 0]
+            part = targets.new_full((len(targets), len(targets)), torch.nan)
+            if len(known):
+                wanted = self._part(number, targets, targets).targets
+                part[known[:, None], known] = objective.alike(wanted).to(part.dtype)
+            parts.append(part)
+        return torch.stack(parts).nanmean(0)
+
     def scale_loss(self, task: str, loss: float) -> float:  # noqa: ARG002 - for those who scale
         """A task's loss as it counts in the mean over tasks."""
         return loss

@@ -14,6 +14,7 @@ from graft.strategies.base import Attached, Ending, Modifier, Phase, Solver, Str
 from graft.strategies.batchnorm import BatchNorm
 from graft.strategies.bias_only import BiasOnly
 from graft.strategies.combine import Combined
+from graft.strategies.contrastive import Contrastive
 from graft.strategies.discriminative import Discriminative
 from graft.strategies.ema import Ema
 from graft.strategies.first_k import FirstK
@@ -60,6 +61,10 @@ STRATEGIES: Mapping[str, Entry[Strategy]] = MappingProxyType(
             Setting("K", "a number of blocks", "first-k:2", lambda text: FirstK(whole(text, 0))),
         ),
         "lp-ft": Entry(LinearProbeThenFineTune, "everything, from a probe; the default"),
+        "contrastive": Entry(
+            Contrastive,
+            "everything, by pairs of rows as in SetFit, then a probe; few texts a class",
+        ),
         "gradual": Entry(
             Gradual,
             "the last blocks first, then more and more; few examples, deep backbones",

@@ -73,6 +73,9 @@ class Phase:
             weight decay is off where there is one.
         average: Number of steps taken to the share of the old average that is kept; validation
             and the phase's result then use the running average of the weights.
+        contrast: A loss of its own instead of the stage's: features (B, D) and how alike their rows
+            are (B, B), NaN where unknown, to a scalar. The head does not train, and nothing is
+            compared on validation.
         finalize: Called in order when the phase is over; each may change the network, and returns
             a note for the result.
     """
@@ -87,6 +90,7 @@ class Phase:
     attach: Callable[[Network, int], Attached] | None = None
     penalty: Callable[[Network, Weights], Tensor] | None = None
     average: Callable[[int], float] | None = None
+    contrast: Callable[[Tensor, Tensor], Tensor] | None = None
     finalize: tuple[Callable[[Ending], str], ...] = ()
 
 

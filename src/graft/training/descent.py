@@ -159,15 +159,16 @@ class Descent:
         if state is None and ground.phase.keep_start and self.validate is not None:
             self.best.offer(0, self.validate()["loss"])
         with outputs_of(ground.network.head) as outputs:
-            loop.guard = start_rescue(
-                ground.phase.plan,
-                ground.network,
-                ground.rows.source.suffix,
-                ground.objective,
-                loop,
-                outputs,
-                tell,
-            )
+            if not ground.phase.contrast:  # what the rescue watches is the head
+                loop.guard = start_rescue(
+                    ground.phase.plan,
+                    ground.network,
+                    ground.rows.source.suffix,
+                    ground.objective,
+                    loop,
+                    outputs,
+                    tell,
+                )
             if state is not None:
                 self._resume(state)
             run_epochs(
@@ -225,6 +226,8 @@ class Descent:
 
 def descent_of(ground: Ground, steps: int) -> Descent:
     """A descent of `steps` steps, before its first one."""
-    validate = ground.rows.validation(ground.network, ground.objective)
+    validate = None
+    if not ground.phase.contrast:
+        validate = ground.rows.validation(ground.network, ground.objective)
     average = ground.average()
     return Descent(ground, ground.loop(steps, average), ground.best(), average, validate)

@@ -12,12 +12,14 @@ from graft.types import Json
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a phase was solved, in gradient descent at which rate, and which epoch was kept."""
+    """How a phase was solved, in gradient descent at which rate, which epoch was kept, and what
+    else there is to say."""
 
     solver: Solver
     epochs: int = 0
     best_epoch: int | None = None
     lr: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

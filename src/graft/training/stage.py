@@ -13,7 +13,7 @@ import torch
 from graft.bank.bucketed import AnyFeed
 from graft.bank.source import Views, open_source
 from graft.network import Network
-from graft.objectives import Objective
+from graft.objectives import Contrasted, Objective
 from graft.plan import apply, movable
 from graft.progress import Progress
 from graft.strategies import Ending, Phase, Weights
@@ -184,7 +184,7 @@ class StageRunner:
                 (*trained, "head"),
                 tensors,
                 parameters,
-                "; ".join(notes),
+                "; ".join(filter(None, [outcome.note, *notes])),
             )
         )
 
@@ -196,6 +196,8 @@ class StageRunner:
         epochs: int | None,
         kept: Weights,
     ) -> Outcome:
+        if phase.contrast:
+            objective = Contrasted(objective, self.network.head, phase.contrast)
         ground = self.ground(phase, rows, objective)
         steps = -(-len(rows.training()) // self.options.accumulate)
         count = phase_epochs(phase, epochs, steps)
@@ -213,7 +215,8 @@ class StageRunner:
         )
         self.progress.finish(phase.name)
         epochs_run = sum("epoch" in row for row in self.history.rows[first:])
-        return Outcome("gradient", epochs_run, descent.best.epoch, ground.rate)
+        note = objective.note() if isinstance(objective, Contrasted) else ""
+        return Outcome("gradient", epochs_run, descent.best.epoch, ground.rate, note)
 
     def ground(self, phase: Phase, rows: Rows, objective: Objective) -> Ground:
         """What a gradient phase stands on."""
