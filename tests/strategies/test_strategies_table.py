@@ -43,9 +43,9 @@ def test_every_strategy_yields_phases_that_a_runner_can_run(name: str) -> None:
             # What is solved exactly is the head alone.
             assert phase.solver == "gradient" or phase.plan.trained == ()
         assert not phases[0].keep_start  # there is nothing to keep yet
-        # Later phases never freeze what an earlier one trained.
+        # Later phases never freeze what an earlier one trained, but for an exact head on top.
         for early, late in itertools.pairwise(phases):
-            assert set(early.plan.trained) <= set(late.plan.trained)
+            assert late.solver == "exact" or set(early.plan.trained) <= set(late.plan.trained)
 
 
 @pytest.mark.parametrize("name", ["linear-probe", "head"])
