@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from graft.backbones.collate import bucket
 from graft.backbones.load_text import load_text
 from graft.backbones.text import TextBackbone
 from graft.bank import bank_folder
@@ -81,11 +82,25 @@ def test_a_bucket_costs_less_than_a_thousand_tokens_beyond_its_texts(tiny_encode
     prefix, seen = network.split(2).prefix, []
     prefix.register_forward_pre_hook(lambda _module, args: seen.append(args[0].shape))
     feed.activations(2, prefix)
-    for length in np.unique(lengths).tolist():
+    places = np.array([bucket(length, 40) for length in lengths.tolist()])
+    for length in np.unique(places).tolist():
         rows = [shape[0] for shape in seen if shape[1] == length]
         assert set(rows) == {rows_at_once(length, CPU_ROWS)}
         assert max(rows) * length <= CPU_ROWS * SHORT == 1024
-        assert 0 <= sum(rows) - int((lengths == length).sum()) < max(rows)
+        assert 0 <= sum(rows) - int((places == length).sum()) < max(rows)
+
+
+def test_rows_are_padded_to_the_longest_of_them_and_no_further(tiny_encoder: Tiny) -> None:
+    backbone = load_text(str(tiny_encoder("bert")))
+    feed, network = opened(examples(60), backbone)
+    lengths, stored = feed.lengths(), feed.activations(1, network.split(1).prefix)
+    assert lengths is not None
+    for rows in np.array_split(np.argsort(lengths), 8):
+        longest = int(lengths[rows].max())
+        tokens = feed.raw(rows)
+        assert tokens.shape == (len(rows), longest)
+        assert ((tokens >= 0).sum(1).numpy() == lengths[rows]).all()
+        assert torch.equal(stored(rows)[..., 0].isnan(), tokens < 0)
 
 
 def test_a_text_is_tokenised_once(tiny_encoder: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

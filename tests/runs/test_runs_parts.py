@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from graft.bank.feed import Feed
-from graft.bank.source import open_source
+from graft.bank.source import Source, open_source
 from graft.errors import DivergenceError
 from graft.network import Network
 from graft.runs import choice
@@ -110,7 +110,7 @@ def test_more_rows_than_a_batch_are_taken_in_pieces(
     network = make_network()
     source = open_source(network, 5, make_feed(network), [])
     whole = probabilities(network, source, np.arange(36))
-    monkeypatch.setattr("graft.runs.predictor.BATCH", 7)
+    monkeypatch.setattr(Source, "rows_at_once", 7)
     assert np.allclose(probabilities(network, source, np.arange(36)), whole, atol=1e-6)
 
 

@@ -62,6 +62,8 @@ class BucketedFeed:
         self.warnings: list[str] = []
         self.device = device
         self._lengths = np.array([tokens.length(digest) for digest in digests], dtype=np.int64)
+        self._kept = np.minimum(self._lengths, tokens.counts(digests))
+        self._longest = tokens.spec.max_length
         self._place = np.zeros(len(digests), dtype=np.int64)
         self._feeds: dict[int, Feed] = {}
         for length in np.unique(self._lengths).tolist():
@@ -78,8 +80,8 @@ class BucketedFeed:
         return len(self._lengths)
 
     def lengths(self) -> IntArray | None:
-        """(N,) padded length of each row."""
-        return self._lengths
+        """(N,) tokens of each row, as many as the encoder reads."""
+        return self._kept
 
     @property
     def way(self) -> Way | None:
@@ -93,13 +95,14 @@ class BucketedFeed:
         return max(feed.tolerance for feed in self._feeds.values())
 
     def raw(self, rows: IntArray) -> Tensor:
-        """(N, L) packed tokens, padded to the longest of these rows' buckets."""
+        """(N, L) packed tokens, padded to the longest of these rows."""
         return self._gather({length: feed.raw for length, feed in self._feeds.items()}, rows)
 
     def activations(self, depth: int, prefix: nn.Module) -> Reader:
         """A reader of the outputs of the first `depth` blocks, computing what is missing.
 
-        Values are (N, L, D), NaN where padded, or (N, D) above the last block.
+        Values are (N, L, D), NaN where padded up to the longest of the rows asked for, or (N, D)
+        above the last block.
 
         Raises:
             OutputError: The bank cannot be written.
@@ -117,16 +120,25 @@ class BucketedFeed:
         }
         if not found:
             return next(iter(readers.values()))(rows)
-        longest = found[max(found)]
-        fill = torch.nan if longest.is_floating_point() else PADDING
-        whole = longest.new_full((len(rows), *longest.shape[1:]), fill)
+        one = found[max(found)]
+        by_token = one.ndim == 3 or not one.is_floating_point()
+        if not by_token:
+            whole = one.new_empty((len(rows), *one.shape[1:]))
+        else:
+            fill = torch.nan if one.is_floating_point() else PADDING
+            whole = one.new_full((len(rows), self._width(rows), *one.shape[2:]), fill)
         for length, values in found.items():
             chosen = torch.from_numpy(np.flatnonzero(lengths == length))
-            if values.shape[1:] == whole.shape[1:]:
-                whole[chosen] = values
+            if by_token:
+                whole[chosen, : min(length, whole.shape[1])] = values[:, : whole.shape[1]]
             else:
-                whole[chosen, :length] = values
+                whole[chosen] = values
         return whole
+
+    def _width(self, rows: IntArray) -> int:
+        """The longest of the rows; where it is read in pieces, all of their room."""
+        longest = int(self._lengths[rows].max())
+        return longest if longest > self._longest else max(1, int(self._kept[rows].max()))
 
 
 def rows_at_once(length: int, rows: int) -> int:

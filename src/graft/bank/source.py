@@ -19,6 +19,7 @@ from graft.types import IntArray
 # Stored in half precision, by the rounding of the stored values as well.
 TOLERANCE = {"float32": 1e-3, "float16": 5e-3}
 CHECKED_ROWS = 8
+EVALUATION_ROWS, EVALUATION_TEXTS = 256, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,11 @@ class Source:
         """What is done to a batch after reading: nothing to activations; what depth 0 reads is
         augmented and prepared."""
         return None if self.depth > 0 else self.inputs.transform(augment)
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows of a batch where nothing is learnt: of texts fewer, as each is as long as many."""
+        return EVALUATION_ROWS if self.lengths is None else EVALUATION_TEXTS
 
     def read(self, rows: IntArray) -> Tensor:
         """(N, ...) the suffix's inputs for these rows, on the CPU."""

@@ -86,18 +86,24 @@ class Tokens:
         """The bucket that a text is in."""
         return self._lengths[digest]
 
-    def at(self, length: int) -> TokensAt:
-        """The texts of one bucket."""
-        return TokensAt(self._shelf(length), f"{self._key}-{length}", f"{length} tokens")
-
-    def facts(self, source: str, digests: Sequence[bytes]) -> Json:
-        """Lengths, how many texts did not fit and what became of them."""
+    def counts(self, digests: Sequence[bytes]) -> IntArray:
+        """(N,) tokens of each text before it was cut."""
         counts = np.zeros(len(digests), dtype=np.int64)
         lengths = np.array([self._lengths[digest] for digest in digests])
         for length in np.unique(lengths).tolist():
             rows = np.flatnonzero(lengths == length)
             notes = self._shelves[length].notes([digests[row] for row in rows.tolist()])
             counts[rows] = [int(note) for note in notes]
+        return counts
+
+    def at(self, length: int) -> TokensAt:
+        """The texts of one bucket."""
+        return TokensAt(self._shelf(length), f"{self._key}-{length}", f"{length} tokens")
+
+    def facts(self, source: str, digests: Sequence[bytes]) -> Json:
+        """Lengths, how many texts did not fit and what became of them."""
+        counts = self.counts(digests)
+        lengths = np.array([self._lengths[digest] for digest in digests])
         # Of the mean text, what the encoder computes on: cut, and padded to its bucket.
         kept = np.minimum(counts, lengths)
         return {

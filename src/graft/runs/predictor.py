@@ -13,8 +13,6 @@ from graft.network import Network
 from graft.tasks.several import answers_of, one_of_classes
 from graft.types import FloatArray, IntArray, Task
 
-BATCH = 256
-
 
 def probabilities(
     network: Network, source: Source, rows: IntArray, *, tasks: Sequence[Task] = ()
@@ -36,7 +34,8 @@ def probabilities(
     order = np.arange(len(rows))
     if source.lengths is not None:
         order = np.argsort(source.lengths[rows], kind="stable")
-    pieces = [rows[order[start : start + BATCH]] for start in range(0, len(rows), BATCH)]
+    size = source.rows_at_once
+    pieces = [rows[order[start : start + size]] for start in range(0, len(rows), size)]
     with torch.inference_mode():
         logits = [source.suffix(source.read(piece).to(device)).float().cpu() for piece in pieces]
     if not all(bool(piece.isfinite().all()) for piece in logits):

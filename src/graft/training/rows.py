@@ -19,8 +19,6 @@ from graft.training.loop import Scores
 from graft.training.options import TrainingOptions
 from graft.types import IntArray, Targets
 
-EVALUATION_BATCH = 256
-
 
 @dataclass(frozen=True, slots=True)
 class StageData:
@@ -82,7 +80,7 @@ class Rows:
         return Batches(
             partial(_rows_of, source.reader, rows),
             self.data.targets[rows],
-            options.batch_size if training else EVALUATION_BATCH,
+            options.batch_size if training else source.rows_at_once,
             shuffle=training,
             seed=options.seed,
             balanced=training and options.sampling == "balanced",
