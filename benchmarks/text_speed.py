@@ -1,0 +1,232 @@
+"""How long training on texts takes beside the Trainer of transformers, as its users write it.
+
+    python -m benchmarks.text_speed [--workloads full lora frozen top] [--texts 320]
+
+MiniLM, batch 16, texts of mixed length (28 tokens on average) cut from package descriptions, six
+sections; a fifth is the test part. Every contender is a process of its own, and its clock runs from
+the process's start to the test accuracy; with two threads each. Beside it stands what training
+alone took. The Trainer pads to the longest input (256), by batch (its default), or groups texts by
+length. `top` is graft with the four lower layers frozen, cached and recomputed in every epoch.
+The contenders of a workload run one after the other in each round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+BATCH, LONGEST, RATE = 16, 256, 5e-5
+TABLE = Path(__file__).parents[1] / "src/graft/data/samples/package-sections.csv"
+Figures = dict[str, float]
+
+
+def write_texts(path: Path, count: int) -> None:
+    """A table of `count` texts, whose lengths are spread like those of sentences and paragraphs."""
+    random = np.random.default_rng(0)
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label", "split"])
+        for number, at in enumerate(random.permutation(len(rows))[:count]):
+            words = rows[at]["text"].split()
+            length = max(3, int(random.lognormal(np.log(14), 0.95)))
+            text = " ".join(words[:length])
+            writer.writerow([text, rows[at]["label"], "train" if number % 5 else "test"])
+
+
+def graft_fit(table: Path, strategy: str, epochs: int, *, cached: bool = True) -> Figures:
+    """One command of graft."""
+    import graft
+    from graft.network import CannotSplit, Network
+
+    if not cached:
+
+        def refuse(_network: Network, _depth: int) -> None:
+            raise CannotSplit("benchmark")
+
+        Network.split = refuse  # type: ignore[assignment,method-assign]
+    model = graft.fit(
+        str(table),
+        backbone="minilm",
+        strategy=strategy,
+        epochs=epochs,
+        batch_size=BATCH,
+        lr=None if strategy.startswith(("lora", "linear")) else RATE,
+        validation=0.0,
+        out=table.parent / f"run-{time.time()}",
+    )
+    result = model.result
+    return {
+        "train": result["seconds"]["train"],
+        "accuracy": result["metrics"]["test"]["accuracy"]["value"],
+    }
+
+
+def trainer_fit(
+    table: Path, epochs: int, *, padding: str = "batch", frozen: bool = False, lora: int = 0
+) -> Figures:
+    """The Trainer of transformers."""
+    import torch
+    from transformers import (
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        DataCollatorWithPadding,
+        Trainer,
+        TrainingArguments,
+    )
+
+    from graft.backbones.text_names import minilm_folder
+
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    labels = sorted({row["label"] for row in rows})
+    tokenizer: Any = AutoTokenizer.from_pretrained(minilm_folder())
+
+    def tokenised(part: str) -> list[dict[str, Any]]:
+        chosen = [row for row in rows if row["split"] == part]
+        found = tokenizer(
+            [row["text"] for row in chosen],
+            truncation=True,
+            max_length=LONGEST,
+            padding="max_length" if padding == "longest" else False,
+        )
+        names = ("input_ids", "attention_mask", "token_type_ids")
+        return [
+            {**{name: found[name][n] for name in names}, "label": labels.index(row["label"])}
+            for n, row in enumerate(chosen)
+        ]
+
+    model: Any = AutoModelForSequenceClassification.from_pretrained(
+        minilm_folder(), num_labels=len(labels)
+    )
+    if frozen:
+        model.base_model.requires_grad_(False)
+    if lora:
+        from peft import LoraConfig, get_peft_model
+
+        config = LoraConfig(
+            r=lora, lora_alpha=16, target_modules="all-linear", modules_to_save=["classifier"]
+        )
+        model = get_peft_model(model, config)
+    arguments = TrainingArguments(
+        output_dir=str(table.parent / f"trainer-{time.time()}"),
+        per_device_train_batch_size=BATCH,
+        num_train_epochs=epochs,
+        learning_rate=1e-3 if lora or frozen else RATE,
+        train_sampling_strategy="group_by_length" if padding == "grouped" else "random",
+        save_strategy="no",
+        report_to=[],
+        use_cpu=True,
+        disable_tqdm=True,
+    )
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=tokenised("train"),  # type: ignore[arg-type]
+        data_collator=DataCollatorWithPadding(tokenizer),
+    )
+    begun = time.perf_counter()
+    trainer.train()
+    seconds = time.perf_counter() - begun
+    test = tokenised("test")
+    logits = trainer.predict(test).predictions  # type: ignore[arg-type]
+    right = torch.tensor(logits).argmax(1) == torch.tensor([row["label"] for row in test])
+    return {"train": seconds, "accuracy": float(right.float().mean())}
+
+
+WORKLOADS: Mapping[str, Mapping[str, Callable[[Path], Figures]]] = {
+    "full": {
+        "graft full": lambda table: graft_fit(table, "full", 2),
+        "Trainer, grouped by length": lambda table: trainer_fit(table, 2, padding="grouped"),
+        "Trainer, padded by batch": lambda table: trainer_fit(table, 2),
+        "Trainer, padded to 256": lambda table: trainer_fit(table, 2, padding="longest"),
+    },
+    "lora": {
+        "graft lora:8": lambda table: graft_fit(table, "lora:8", 2),
+        "Trainer, LoRA": lambda table: trainer_fit(table, 2, lora=8),
+    },
+    "frozen": {
+        "graft linear-probe": lambda table: graft_fit(table, "linear-probe", 10),
+        "Trainer, frozen": lambda table: trainer_fit(table, 10, frozen=True),
+    },
+    "top": {
+        "graft top-k:2": lambda table: graft_fit(table, "top-k:2", 5),
+        "graft top-k:2, not cached": lambda table: graft_fit(table, "top-k:2", 5, cached=False),
+    },
+}
+
+
+def measured(workload: str, contender: str, table: Path) -> Figures:
+    """Seconds from the start of a process of its own to its end, and what it says of itself."""
+    command = [sys.executable, "-m", __spec__.name, "--child", workload, contender, str(table)]
+    with tempfile.TemporaryDirectory() as cache:
+        begun = time.perf_counter()
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "GRAFT_CACHE": cache, "OMP_NUM_THREADS": "2"},
+        )
+        total = time.perf_counter() - begun
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2000:])
+    return {"total": total, **json.loads(done.stdout.splitlines()[-1])}
+
+
+def main() -> None:
+    """Print a line for each contender, with its time as a multiple of graft's."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--workloads", nargs="+", choices=[*WORKLOADS], default=[*WORKLOADS])
+    parser.add_argument("--texts", type=int, default=400)
+    parser.add_argument("--only", type=int, help="The first so many contenders of each workload.")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--child", nargs=3, metavar=("WORKLOAD", "CONTENDER", "TABLE"))
+    given = parser.parse_args()
+    if given.child:
+        workload, contender, table = given.child
+        print(json.dumps(WORKLOADS[workload][contender](Path(table))))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "texts.csv"
+        write_texts(path, given.texts)
+        for workload in given.workloads:
+            names = [*WORKLOADS[workload]][: given.only]
+            rounds = [{n: measured(workload, n, path) for n in names} for _ in range(given.rounds)]
+            report(workload, rounds)
+
+
+def report(workload: str, rounds: list[dict[str, Figures]]) -> None:
+    """A line a contender: medians over rounds, ratios within them."""
+    first = next(iter(rounds[0]))
+    for name in rounds[0]:
+        found = {
+            key: float(np.median([each[name][key] for each in rounds]))
+            for key in ("total", "train", "accuracy")
+        }
+        times = {
+            key: float(np.median([each[name][key] / each[first][key] for each in rounds]))
+            for key in ("total", "train")
+        }
+        print(
+            f"{workload:<7} {name:<28} {found['total']:7.1f} s ({times['total']:5.2f}x)   "
+            f"training {found['train']:7.1f} s ({times['train']:5.2f}x)   "
+            f"accuracy {found['accuracy']:.3f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
