@@ -134,14 +134,14 @@ def trainer_fit(
     trainer = Trainer(
         model=model,
         args=arguments,
-        train_dataset=tokenised("train"),  # type: ignore[arg-type]
+        train_dataset=tokenised("train"),
         data_collator=DataCollatorWithPadding(tokenizer),
     )
     begun = time.perf_counter()
     trainer.train()
     seconds = time.perf_counter() - begun
     test = tokenised("test")
-    logits = trainer.predict(test).predictions  # type: ignore[arg-type]
+    logits = trainer.predict(test).predictions
     right = torch.tensor(logits).argmax(1) == torch.tensor([row["label"] for row in test])
     return {"train": seconds, "accuracy": float(right.float().mean())}
 
