@@ -16,7 +16,7 @@ from graft.strategies.combine import Combined
 from graft.strategies.table import pattern
 
 BLOCKS = ("stem", "a", "b", "c")
-FROM_A_PROBE = sorted(set(STRATEGIES) - {"linear-probe", "head", "full"})
+FROM_A_PROBE = sorted(set(STRATEGIES) - {"linear-probe", "head", "full", "contrastive"})
 
 
 def phases_of(name: str, blocks: tuple[str, ...] = BLOCKS) -> tuple[Phase, ...]:
