@@ -82,7 +82,7 @@ def test_every_setting_reaches_the_recipe(monkeypatch: pytest.MonkeyPatch) -> No
         "storage": "float16", "long": "chunks", "pooling": "max", "mix": "mixup",
         "sampling": "balanced", "labels": "a,b", "balance": "none", "regression_loss": "huber",
         "loss": "focal:1",
-        "views": 3, "order": "low,high",
+        "views": 3, "order": "low,high", "bad_files": 0.5,
     }  # fmt: skip
     assert set(values) == set(Recipe.model_fields)
     seen: list[Recipe] = []

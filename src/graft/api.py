@@ -46,6 +46,7 @@ def fit(
     task: str | None = None,
     order: Sequence[str] | str | None = None,
     validation: float | None = None,
+    bad_files: float | None = None,
     backbone: str | None = None,
     weights: str | None = None,
     size: int | None = None,
@@ -102,6 +103,7 @@ def fit(
         task: Of `graft.types.KINDS`, or one per label column with commas between; None finds out.
         order: Classes from the lowest to the highest, as a list or with commas, for `ordinal`.
         validation: Share of the training rows held out for early stopping.
+        bad_files: Share of the inputs that may be unreadable before the run stops.
         backbone: `bundled`, `minilm`, a name of timm or transformers, a folder; None: no download.
         weights: `pretrained`, `random` or a weights file.
         size: Height and width in pixels, or longest text in tokens, instead of the checkpoint's.

@@ -151,7 +151,7 @@ def _read(data: object, columns: dict[str, str | None], modality: str | None) ->
     """With labels where the source has them; inputs alone where it has none."""
     name, label = columns["input"], columns["label"]
     try:
-        return read(data, input=name, label=label, min_classes=1, modality=modality)
+        return read(data, input=name, label=label, min_classes=0, modality=modality, every_row=True)
     except DataError:
         if label is not None:
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import yaml
@@ -11,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graft.errors import DataError, UserError, unknown_name
 from graft.types import Json
+
+LARGEST_RECIPE = 2**20
 
 
 class Recipe(BaseModel):
@@ -28,6 +31,7 @@ class Recipe(BaseModel):
         order: Classes from the lowest to the highest with commas between them, for `ordinal`; None
             where each name holds a number.
         validation: Share of the training rows held out for early stopping.
+        bad_files: Share of the inputs that may be unreadable; with more of them a run stops.
         backbone: `bundled`, a timm name or a folder; for texts `minilm`, a name or folder of
             transformers. None takes `bundled` for pictures and `minilm` for texts.
         weights: `pretrained`, `random` or a weights file.
@@ -82,6 +86,7 @@ class Recipe(BaseModel):
     task: str | None = None
     order: str | None = None
     validation: float = Field(default=0.2, ge=0.0, lt=1.0)
+    bad_files: float = Field(default=0.05, ge=0.0, le=1.0)
     backbone: str | None = None
     weights: str = "pretrained"
     size: int | None = Field(default=None, ge=8, le=4096)
@@ -130,14 +135,14 @@ def make_recipe(fields: Json) -> Recipe:
     """
     for name in fields:
         if name not in Recipe.model_fields:
-            raise unknown_name("setting", name, Recipe.model_fields)
+            raise unknown_name("setting", str(name)[:80], Recipe.model_fields)
     try:
         return Recipe(**fields)
     except ValidationError as problem:
         first = problem.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise UserError(
-            f"The setting {name} is {first['input']!r}",
+            f"The setting {name} is {first['input']!r:.200}",
             allowed=_lower_first(first["msg"]),
             next=f"change {name}",
         ) from problem
@@ -151,8 +156,8 @@ def read_recipe(path: Path, changes: Json) -> Recipe:
         UnknownNameError: It names a choice that does not exist.
     """
     try:
-        fields: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as problem:
+        fields: Any = _load_yaml(path)
+    except (OSError, yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as problem:
         raise DataError(
             f"The recipe {path} cannot be read ({problem.__class__.__name__})",
             allowed="a recipe.yaml as every run folder holds one",
@@ -165,6 +170,17 @@ def read_recipe(path: Path, changes: Json) -> Recipe:
             next="compare it with the recipe.yaml of a run folder",
         )
     return make_recipe({**fields, **changes})
+
+
+def _load_yaml(path: Path) -> Any:
+    """Plain settings: no aliases, by which a few lines stand for any number of values."""
+    status = path.stat()
+    if not S_ISREG(status.st_mode) or status.st_size > LARGEST_RECIPE:
+        raise ValueError("no small plain file")
+    text = path.read_text(encoding="utf-8")
+    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+        raise ValueError("aliases")
+    return yaml.safe_load(text)
 
 
 def _lower_first(text: str) -> str:

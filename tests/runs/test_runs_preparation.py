@@ -56,7 +56,7 @@ def test_unreadable_pictures_are_set_aside_and_their_class_with_them(
     (folder / "green").mkdir()
     for number in range(2):
         (folder / "green" / f"{number}.png").write_bytes(b"nothing" + bytes([number]))
-    found = prepared(folder)
+    found = prepared(folder, Recipe(bad_files=0.5))
     assert found.examples.labels == ("blue", "red")
     assert len(found.examples) == len(found.digests) == 11
     names = sorted("/".join(Path(item.input).parts[-2:]) for item in found.examples.set_aside)
@@ -70,8 +70,38 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "p" / name).mkdir(parents=True)
         (tmp_path / "p" / name / "x.png").write_bytes(b"no picture " + name.encode())
-    with pytest.raises(DataError, match="holds 0 usable rows"):
+    with pytest.raises(DataError, match="2 of 2 inputs .* cannot be read, such as .*x.png"):
         prepared(tmp_path / "p")
+    with pytest.raises(DataError, match="holds 0 usable rows"):
+        prepared(tmp_path / "p", Recipe(bad_files=1.0))
+
+
+def test_too_many_bad_files_stop_the_run(tmp_path: Path, make_photos: MakePhotos) -> None:
+    folder = make_photos(tmp_path / "p", {"blue": 20, "red": 20})
+    for number in range(2):
+        (folder / "blue" / f"bad{number}.png").write_bytes(b"nothing" + bytes([number]))
+    assert len(prepared(folder).examples.set_aside) == 2  # of 42: 4.8 %
+    (folder / "red" / "bad.png").write_bytes(b"nothing")
+    with pytest.raises(DataError) as caught:
+        prepared(folder)
+    assert "3 of 43 inputs" in caught.value.found
+    assert "7.0%" in caught.value.found
+    assert "bad0.png: the content is no picture" in caught.value.found
+    assert "5.0%" in caught.value.allowed
+    assert len(prepared(folder, Recipe(bad_files=0.1)).examples) == 40
+
+
+def test_a_single_bad_file_never_stops_a_run(tmp_path: Path, make_photos: MakePhotos) -> None:
+    folder = make_photos(tmp_path / "p", {"blue": 4, "red": 4})
+    (folder / "blue" / "00.png").write_bytes(b"nothing")
+    assert len(prepared(folder, Recipe(bad_files=0.0)).examples) == 7
+
+
+def test_remarks_and_missing_labels_are_not_bad(tmp_path: Path, make_photos: MakePhotos) -> None:
+    folder = make_photos(tmp_path / "p", {"blue": 6, "red": 6})
+    for number in range(9):
+        (folder / "blue" / f"{number}.md").write_text("a remark")
+    assert len(prepared(folder).examples.set_aside) == 9
 
 
 def test_a_test_picture_that_was_trained_on_is_told(

@@ -18,7 +18,9 @@ from graft.bank.inputs import Transform
 from graft.bank.key import tokens_key
 from graft.bank.store import Shelf, open_shelf
 from graft.data import Examples
+from graft.data.examples import Input
 from graft.data.texts import Text
+from graft.data.unreadable import Unreadable
 from graft.errors import unknown_name
 from graft.progress import Progress
 from graft.types import IntArray, Json, TextSpec
@@ -66,7 +68,7 @@ class Tokens:
     Attributes:
         spec: Longest input, and what became of longer texts.
         digests: One per row of the data.
-        faults: Empty: a text that was read can be tokenised.
+        faults: Row number and reason of every row that is no text: what was read can be tokenised.
     """
 
     def __init__(
@@ -74,13 +76,17 @@ class Tokens:
     ) -> None:
         self.spec: TextSpec = backbone.spec
         self.digests = examples.digests()
-        self.faults: dict[int, str] = {}
+        self.faults: dict[int, str] = {
+            row: item.reason
+            for row, item in enumerate(examples.inputs)
+            if isinstance(item, Unreadable)
+        }
         self._key = tokens_key(backbone.spec)
         self._root = root
         self._shelves: dict[int, Shelf] = {}
         self._lengths: dict[bytes, int] = {}
         self._find_stored()
-        self._tokenise_missing(examples.texts, backbone, progress)
+        self._tokenise_missing(examples.inputs, backbone, progress)
 
     def length(self, digest: bytes) -> int:
         """The bucket that a text is in."""
@@ -129,12 +135,12 @@ class Tokens:
             missing -= found
 
     def _tokenise_missing(
-        self, texts: Sequence[Text], backbone: TextBackbone, progress: Progress
+        self, inputs: Sequence[Input], backbone: TextBackbone, progress: Progress
     ) -> None:
         waiting = {
             digest: text
-            for digest, text in zip(self.digests, texts, strict=True)
-            if digest is not None and digest not in self._lengths
+            for digest, text in zip(self.digests, inputs, strict=True)
+            if isinstance(text, Text) and digest is not None and digest not in self._lengths
         }
         progress.start("tokenise", len(waiting))
         for group in _groups(waiting, TOKENISED_AT_ONCE):

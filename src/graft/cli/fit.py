@@ -56,6 +56,9 @@ def fit(
     validation: Annotated[
         float | None, typer.Option(help="Share of training rows for early stopping. [0.2]")
     ] = None,
+    bad_files: Annotated[
+        float | None, typer.Option(help="Share of unreadable inputs that stops the run. [0.05]")
+    ] = None,
     weights: Weights = None,
     size: Size = None,
     long: Long = None,
@@ -167,6 +170,7 @@ def fit(
             task=task,
             order=order,
             validation=validation,
+            bad_files=bad_files,
             backbone=backbone,
             weights=weights,
             size=size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as format_
 
 from graft.data.examples import Examples, Row, assemble
+from graft.data.files import MOST_PACKED, SMALL_BYTES, check_file, spare_memory
 from graft.data.label_columns import RowLabel, read_label_columns
 from graft.data.parts import TEST, TRAIN, UNDECLARED, VALIDATION
-from graft.data.pictures import ArrayPicture
-from graft.errors import DataError
+from graft.data.pictures import DAMAGE, ArrayPicture
+from graft.errors import DataError, UserError
 from graft.types import Task
 
 Array = npt.NDArray[Any]
@@ -30,6 +33,11 @@ _KEYS = (
     ("x_test", "y_test", TEST),
     ("test_images", "test_labels", TEST),
 )
+_ARRAY = ".npy"
+_HEADERS = {
+    (1, 0): format_.read_array_header_1_0,
+    (2, 0): format_.read_array_header_2_0,
+}
 _ALLOWED = (
     "x (N x H x W [x C], uint8) and y (N), optionally x_test and y_test, and labels (class names)"
 )
@@ -83,17 +91,53 @@ def read_arrays(
 
 
 def _load(path: Path, shown: str) -> dict[str, Array]:
+    """Every array of the archive; other members are passed over, and nothing is unpacked to disk.
+
+    Raises:
+        DataError: The archive is damaged, holds objects, or would not fit into memory.
+    """
+    check_file(path, shown)
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        objects = "allow_pickle" in str(error) and "Object arrays" in str(error)
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if info.filename.endswith(_ARRAY)]
+            _check_size(members, shown)
+            return {info.filename.removesuffix(_ARRAY): _array(archive, info) for info in members}
+    except UserError:
+        raise
+    except (*DAMAGE, zipfile.BadZipFile, NotImplementedError, MemoryError, RecursionError) as error:
+        objects = "Object arrays" in str(error)
         detail = "it holds object arrays, which would run code" if objects else str(error)
         raise DataError(
-            f"{shown} cannot be read: {detail}",
+            f"{shown} cannot be read: {(detail or type(error).__name__).splitlines()[0]:.200}",
             allowed=_ALLOWED,
             next="save plain arrays: all pictures of one size, labels as integers or strings",
         ) from error
+
+
+def _check_size(members: Sequence[zipfile.ZipInfo], shown: str) -> None:
+    whole = sum(info.file_size for info in members)
+    packed = sum(info.compress_size for info in members)
+    if whole > spare_memory() or whole > max(SMALL_BYTES, MOST_PACKED * packed):
+        raise DataError(
+            f"{shown} holds {whole / 2**30:.1f} GB once it is unpacked, in {packed / 2**20:.1f} MB",
+            allowed=f"what fits into memory, packed no more than {MOST_PACKED} times",
+            next="save fewer or smaller pictures, or save them as files",
+        )
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
+    """One array, once its header has been found to fit what is there."""
+    with archive.open(info) as member:
+        version = format_.read_magic(member)
+        if version not in _HEADERS:
+            raise ValueError(f"{info.filename} is in the unknown format {version}")
+        shape, _, dtype = _HEADERS[version](member)
+        there = info.file_size - member.tell()
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize != there:
+        raise ValueError(f"{info.filename} says shape {shape} of {dtype}, and holds {there} bytes")
+    with archive.open(info) as member:
+        array: Array = format_.read_array(member, allow_pickle=False)
+    return array
 
 
 def _pictures(x: Array, name: str, shown: str) -> Array:

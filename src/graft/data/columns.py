@@ -16,6 +16,7 @@ from graft.data.parts import SPELLINGS, UNDECLARED, part_named
 from graft.data.pictures import ArrayPicture, BytesPicture, FilePicture, ImagePicture, Picture
 from graft.data.roles import InputColumns, find_inputs, no_column
 from graft.data.texts import Text
+from graft.data.unreadable import Unreadable
 from graft.errors import DataError
 from graft.types import Task, slices
 
@@ -57,6 +58,7 @@ class Wanted:
         labels: Several label columns, instead of `label`.
         task: The kinds of task, as `graft.data.kinds.kinds_named` takes them.
         modality: `image` or `text` where something else than the data decides it.
+        every_row: Whether rows that cannot be read or have no label keep their place.
     """
 
     input: str | None = None
@@ -66,6 +68,7 @@ class Wanted:
     labels: tuple[str, ...] = ()
     task: str | None = None
     modality: str | None = None
+    every_row: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def read_columns(tables: Sequence[Columns], wanted: Wanted) -> Examples:
         source,
         rows,
         tasks=tasks or None,
-        labelled=wanted.labelled,
+        labelled=wanted.labelled and not wanted.every_row,
         set_aside=left_out,
     )
 
@@ -134,7 +137,10 @@ def _labels(
             f"A label column is named twice: {', '.join(named)}", allowed="each column once"
         )
     chosen = [[table.cells[_column(table, "label", n, ())] for table in tables] for n in named]
-    cells = {name: [*chain(*parts)] for name, parts in zip(named, chosen, strict=True)}
+    cells = {
+        name: [None if isinstance(c, Unreadable) else c for c in chain(*parts)]
+        for name, parts in zip(named, chosen, strict=True)
+    }
     tasks, labels = read_label_columns(cells, tables[0].class_names, wanted.task)
     return tasks, [labels[place] for place in slices(map(len, tables))]
 
@@ -149,15 +155,21 @@ def _read_one(
     groups = _groups(table, wanted.group)
     parts = _parts(table)
     what = f"no {'text' if inputs.modality == TEXT else 'picture'} in column "
+    needed = [table.cells[n] for n in (*inputs.names, *others)]
     rows, left_out = [], []
     for number, cells in enumerate(zip(*(table.cells[n] for n in inputs.names), strict=True)):
+        broken = next((c[number] for c in needed if isinstance(c[number], Unreadable)), None)
         empty = next((n for n, c in zip(inputs.names, cells, strict=True) if _is_empty(c)), None)
-        if empty is not None:
-            left_out.append(SetAside(names[number], f"{what}'{empty}'"))
-        elif wanted.labelled and labels[number] is None:
+        reason = broken.reason if isinstance(broken, Unreadable) else None
+        reason = reason or (f"{what}'{empty}'" if empty is not None else None)
+        item = None if reason else _input(cells, names[number], table.base, inputs)
+        if item is None and wanted.every_row:
+            item = Unreadable(names[number], str(reason))
+        if item is None:
+            left_out.append(SetAside(names[number], str(reason), bad=True))
+        elif wanted.labelled and labels[number] is None and not wanted.every_row:
             left_out.append(SetAside(names[number], f"no label in column {label_columns}"))
         else:
-            item = _input(cells, names[number], table.base, inputs)
             rows.append(Row(item, labels[number], parts[number], groups[number]))
     return _Cells(rows, left_out)
 
@@ -224,7 +236,10 @@ def _parts(table: Columns) -> list[str]:
     for column, cells in table.cells.items():
         if column.strip().casefold() not in _PARTS:
             continue
-        texts = ["" if cell is None else str(cell).strip() for cell in cells]
+        texts = [
+            "" if cell is None or isinstance(cell, Unreadable) else str(cell).strip()
+            for cell in cells
+        ]
         if any(part_named(text) for text in texts):
             return [_declared(text, column) for text in texts]
     return [UNDECLARED] * len(table)

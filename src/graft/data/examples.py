@@ -25,12 +25,13 @@ from graft.data.targets import (
     unpack,
 )
 from graft.data.texts import Text
+from graft.data.unreadable import Unreadable
 from graft.errors import DataError
 from graft.types import IntArray, Targets, Task, output_names
 
 IMAGE, TEXT = "image", "text"
 
-Input = Picture | Text
+Input = Picture | Text | Unreadable
 _CHUNK = 256  # files that a thread reads at a time, to know them by their content
 
 
@@ -41,10 +42,12 @@ class SetAside:
     Attributes:
         input: The path as given, or the row.
         reason: One clause.
+        bad: Whether it was meant as an example and cannot be read; else it is merely none.
     """
 
     input: str
     reason: str
+    bad: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ class Examples:
     @property
     def modality(self) -> str:
         """`image` or `text`: what the rows are."""
-        return TEXT if self.inputs and isinstance(self.inputs[0], Text) else IMAGE
+        first = next((item for item in self.inputs if not isinstance(item, Unreadable)), None)
+        return TEXT if isinstance(first, Text) else IMAGE
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -152,7 +156,7 @@ class Examples:
         """
         kept = np.array([r for r in range(len(self)) if r not in rows_with_reasons], dtype=np.int64)
         added = tuple(
-            SetAside(self.inputs[row].name, reason)
+            SetAside(self.inputs[row].name, reason, bad=True)
             for row, reason in sorted(rows_with_reasons.items())
         )
         return replace(self.take(kept), set_aside=self.set_aside + added)

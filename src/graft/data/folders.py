@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +11,14 @@ from graft.data.labels import natural_key
 from graft.data.parts import TEST, TRAIN, UNDECLARED, VALIDATION, part_named
 from graft.data.pictures import FilePicture
 from graft.data.texts import TEXT_EXTENSIONS, read_text
+from graft.data.unreadable import Unreadable
+from graft.data.walk import Tree, entries
 from graft.errors import DataError
 
 PICTURE_EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp"}
     | {".avif", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".pnm", ".tga"}
 )
-_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _LAYOUT = (
     "a folder with one folder of pictures (or .txt files) per class, optionally inside train/, "
     "val/, test/"
@@ -71,26 +71,30 @@ def read_folder(folder: Path, shown: str, modality: str | None = None) -> Exampl
     """
     rows: list[Row] = []
     left_out: list[SetAside] = []
+    tree = Tree(folder)
     kind = _KINDS[modality or _modality(folder, shown)]
-    for part, place in _parts(folder, shown, left_out):
-        _read_part(place, part, kind, rows, left_out)
+    for part, place in _parts(tree, shown, left_out):
+        _read_part(tree, place, part, kind, rows, left_out)
+    left_out += [SetAside(str(p), why, bad=kind.matches(p)) for p, why in tree.passed.items()]
     if not rows:
-        raise _nothing(folder, shown)
+        raise _nothing(tree, shown, left_out)
     return assemble(shown, rows, set_aside=left_out)
 
 
 def read_flat(folder: Path, shown: str, modality: str | None = None) -> Examples:
     """Reads all pictures, or all texts, below a folder, without labels.
 
+    One that cannot be read keeps its place, and says why when it is opened.
+
     Raises:
         DataError: There are none.
     """
+    tree = Tree(folder)
     kind = _KINDS[modality or _modality(folder, shown)]
-    left_out: list[SetAside] = []
-    rows = _rows(_files(folder, kind).wanted, None, UNDECLARED, kind, left_out)
+    rows = [Row(_opened(path, kind), None) for path in _files(tree, folder, kind).wanted]
     if not rows:
-        raise _nothing(folder, shown)
-    return assemble(shown, rows, labelled=False, set_aside=left_out)
+        raise _nothing(tree, shown, [])
+    return assemble(shown, rows, labelled=False)
 
 
 def _modality(folder: Path, shown: str) -> str:
@@ -99,7 +103,7 @@ def _modality(folder: Path, shown: str) -> str:
     Raises:
         DataError: Both kinds are there.
     """
-    files = list(_walk(folder, frozenset()))
+    files = list(Tree(folder).files(folder))
     counts = {name: sum(map(kind.matches, files)) for name, kind in _KINDS.items()}
     most = max(counts, key=lambda name: counts[name])
     if counts[most] < _CLEAR_SHARE * sum(counts.values()):
@@ -117,22 +121,30 @@ def _rows(
     """A row per file; one that cannot be read at all is set aside with the reason."""
     rows = []
     for path in paths:
-        try:
-            rows.append(Row(kind.opened(path), label, part))
-        except DataError as fault:
-            left_out.append(SetAside(str(path), fault.found))
+        item = _opened(path, kind)
+        if isinstance(item, Unreadable):
+            left_out.append(SetAside(item.name, item.reason, bad=True))
+        else:
+            rows.append(Row(item, label, part))
     return rows
 
 
-def _parts(folder: Path, shown: str, left_out: list[SetAside]) -> list[tuple[str, Path]]:
+def _opened(path: Path, kind: _Kind) -> Input:
+    try:
+        return kind.opened(path)
+    except DataError as fault:
+        return Unreadable(str(path), fault.found)
+
+
+def _parts(tree: Tree, shown: str, left_out: list[SetAside]) -> list[tuple[str, Path]]:
     """The folders that hold class folders, each with the part it stands for."""
-    children = _folders(folder)
+    children = tree.folders(tree.root)
     named = [(part, child) for child in children if (part := part_named(child.name))]
     kinds = {part for part, _ in named}
     mixed = len(named) < len(children)
     if not named or (mixed and not (TRAIN in kinds and kinds & {VALIDATION, TEST})):
-        return [(UNDECLARED, folder)]
-    if not any(_folders(child) for _, child in named):
+        return [(UNDECLARED, tree.root)]
+    if not any(tree.folders(child) for _, child in named):
         raise DataError(
             f"{shown} has the folders {_names(named)}, and no class folders inside them",
             allowed=_LAYOUT,
@@ -149,12 +161,12 @@ def _names(named: list[tuple[str, Path]]) -> str:
 
 
 def _read_part(
-    place: Path, part: str, kind: _Kind, rows: list[Row], left_out: list[SetAside]
+    tree: Tree, place: Path, part: str, kind: _Kind, rows: list[Row], left_out: list[SetAside]
 ) -> None:
-    loose = [path for path in _entries(place) if path.is_file() and kind.matches(path)]
+    loose = [path for path in entries(place) if path.is_file() and kind.matches(path)]
     left_out += [SetAside(str(path), f"the {kind.noun} is in no class folder") for path in loose]
-    for child in _folders(place):
-        found = _files(child, kind)
+    for child in tree.folders(place):
+        found = _files(tree, child, kind)
         rows += _rows(found.wanted, child.name, part, kind, left_out)
         left_out += [SetAside(str(p), _unknown_extension(p, kind.noun)) for p in found.others]
         if not found.wanted:
@@ -166,10 +178,13 @@ def _unknown_extension(path: Path, noun: str) -> str:
     return f"not a {noun}: {kind}"
 
 
-def _nothing(folder: Path, shown: str) -> DataError:
-    children = _folders(folder)
-    pictures = sum(_KINDS[IMAGE].matches(path) for path in _entries(folder))
-    if pictures:
+def _nothing(tree: Tree, shown: str, left_out: Sequence[SetAside]) -> DataError:
+    children = tree.folders(tree.root)
+    pictures = sum(_KINDS[IMAGE].matches(path) for path in entries(tree.root))
+    bad = [entry for entry in left_out if entry.bad]
+    if bad:
+        found = f"{shown} holds nothing that can be read, such as {bad[0].input}: {bad[0].reason}"
+    elif pictures:
         found = f"{shown} holds {pictures} pictures directly, and no class folders with pictures"
     elif children:
         listed = ", ".join(child.name for child in children[:5])
@@ -179,38 +194,9 @@ def _nothing(folder: Path, shown: str) -> DataError:
     return DataError(found, allowed=_LAYOUT, next=f"{_CLASS_FOLDERS}, or give a table with --label")
 
 
-def _folders(folder: Path) -> list[Path]:
-    return [path for path in _entries(folder) if path.is_dir()]
-
-
-def _entries(folder: Path) -> list[Path]:
-    """What lies in a folder, hidden and system files left out, in natural order."""
-    try:
-        names = [path.name for path in folder.iterdir()]
-    except OSError as error:
-        raise DataError(
-            f"The folder {folder} cannot be read: {error.strerror}",
-            next="check its permissions",
-        ) from error
-    visible = (n for n in names if not n.startswith(".") and n.lower() not in _SYSTEM_FILES)
-    return [folder / name for name in sorted(visible, key=natural_key)]
-
-
-def _files(folder: Path, kind: _Kind) -> _Found:
-    files = list(_walk(folder, frozenset()))
+def _files(tree: Tree, folder: Path, kind: _Kind) -> _Found:
+    files = list(tree.files(folder))
     return _Found(
         wanted=tuple(path for path in files if kind.matches(path)),
         others=tuple(path for path in files if not kind.matches(path)),
     )
-
-
-def _walk(folder: Path, above: frozenset[str]) -> Iterator[Path]:
-    """All files below a folder; a link that leads back to a folder above is not followed."""
-    real = os.path.realpath(folder)
-    if real in above:
-        return
-    for path in _entries(folder):
-        if path.is_dir():
-            yield from _walk(path, above | {real})
-        else:
-            yield path

@@ -26,6 +26,7 @@ _INTERPOLATIONS = {
     "hamming": Image.Resampling.HAMMING,
 }
 _COLOURS = {1: "L", 3: "RGB"}
+_ORIENTATION = 0x0112  # of EXIF; 1 is upright
 _WHITE = (255, 255, 255, 255)
 _MOST_PIXELS = 100_000_000  # after the resize; 300 MB as RGB
 
@@ -124,7 +125,8 @@ def _mode_of(spec: PreprocessSpec) -> str:
 def upright(image: Image.Image) -> Image.Image:
     """The picture turned as its EXIF data say; unreadable EXIF data turn nothing."""
     try:
-        return ImageOps.exif_transpose(image)
+        turned = image.getexif().get(_ORIENTATION, 1) in range(2, 9)
+        return ImageOps.exif_transpose(image) if turned else image
     except DAMAGE:
         return image
 
@@ -146,6 +148,8 @@ def coloured(image: Image.Image, mode: str) -> Image.Image:
     if _is_transparent(image):
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
+    if image.mode == mode:
+        return image  # a copy of a large picture is dear
     if image.mode == "L":
         return image.convert(mode)
     return image.convert("RGB").convert(mode)

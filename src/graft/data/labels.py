@@ -11,6 +11,7 @@ from graft.errors import DataError
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+|([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)")
+_LONGEST_NUMBER = 4000  # digits that Python turns into an integer
 _DIGITS = re.compile(r"([0-9]+)")
 
 NaturalKey = tuple[int, int, tuple[tuple[int, int, str], ...], str]
@@ -22,6 +23,8 @@ def natural_key(name: str) -> NaturalKey:
     >>> sorted(["10", "9", "b2", "b10", "-1", "A"], key=natural_key)
     ['-1', '9', '10', 'A', 'b2', 'b10']
     """
+    if len(name) > _LONGEST_NUMBER:
+        return (1, 0, ((1, 0, name.casefold()),), name)
     if _INTEGER.fullmatch(name):
         return (0, int(name), (), name)
     chunks = (chunk for chunk in _DIGITS.split(name.casefold()) if chunk)

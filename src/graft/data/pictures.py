@@ -6,7 +6,7 @@ import hashlib
 import struct
 import zlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from graft.data.files import read_file
 from graft.data.quiet import quiet_pillow
 from graft.errors import DataError
 
@@ -32,6 +33,11 @@ DAMAGE = (
     struct.error,
     zlib.error,
 )
+FORMATS = (
+    *("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA"),
+    *("ICO", "PCX"),
+)
+"""Whatever a file is called. Pillow knows more, of which one, EPS, starts another program."""
 _CUT_SHORT = ("truncat", "broken data stream", "broken png", "unexpected end", "not enough")
 
 
@@ -102,14 +108,7 @@ class FilePicture:
         return hashlib.sha256(self._bytes()).digest()
 
     def _bytes(self) -> bytes:
-        try:
-            return self.path.read_bytes()
-        except FileNotFoundError as error:
-            raise DataError("the file does not exist") from error
-        except IsADirectoryError as error:
-            raise DataError("it is a folder, not a picture") from error
-        except (OSError, ValueError) as error:
-            raise DataError(f"the file cannot be read: {_first_line(error)}") from error
+        return read_file(self.path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +234,13 @@ def scale_16_bits(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
+@cache
+def _formats() -> tuple[str, ...]:
+    """Of the formats that are read those that this Pillow knows."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
 def decode_bytes(data: bytes) -> Image.Image:
     """The first frame of an encoded picture, fully loaded.
 
@@ -245,7 +251,7 @@ def decode_bytes(data: bytes) -> Image.Image:
         raise DataError("the file is empty (0 bytes)")
     with quiet_pillow():
         try:
-            image = Image.open(BytesIO(data))
+            image = Image.open(BytesIO(data), formats=_formats())
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise DataError(f"the picture is too large to open safely: {error}") from error
         except UnidentifiedImageError as error:

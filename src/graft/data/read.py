@@ -27,6 +27,7 @@ from graft.data.pictures import (
 from graft.data.tables import TABLES, read_table
 from graft.data.targets import is_labelled, unpack
 from graft.data.texts import TEXT_EXTENSIONS, Text, read_text
+from graft.data.unreadable import Unreadable
 from graft.errors import DataError
 
 _ARRAYS = ".npz"
@@ -48,6 +49,7 @@ def read(
     labels: Sequence[str] = (),
     task: str | None = None,
     modality: str | None = None,
+    every_row: bool = False,
 ) -> Examples:
     """Reads a labelled set of pictures or texts, whatever it is stored as.
 
@@ -67,12 +69,13 @@ def read(
         labels: Several label columns, one task each, instead of `label`.
         task: The kind of task, or one per label column with commas between them; found when None.
         modality: `image` or `text`, where the backbone decides it; else the data do.
+        every_row: Whether rows of a table that cannot be read, or have no label, keep their place.
 
     Raises:
         DataError: The source does not exist or is not what is allowed.
         NetworkError: A download failed.
     """
-    wanted = Wanted(input, label, group, labelled, tuple(labels), task, modality)
+    wanted = Wanted(input, label, group, labelled, tuple(labels), task, modality, every_row)
     examples = _read_one(source, wanted)
     if modality is not None and examples.modality != modality:
         kinds = {IMAGE: "pictures", TEXT: "texts"}
@@ -223,37 +226,58 @@ def _text_inputs(source: object, name: str) -> Sequence[Input]:
     """A string is a text, unless it names a folder, a table or a `.txt` file that is there."""
     plain = Wanted(labelled=False, modality=TEXT)
     if isinstance(source, (str, Path)):
-        path = _existing(source)
-        if path is None:
-            return [Text(str(source), str(source))]
-        if path.suffix.lower() in TEXT_EXTENSIONS:
-            return [read_text(path, str(source))]
-        return _read_one(path, plain).inputs
+        return _written(source, plain)
     if isinstance(source, (tuple, list)) and [type(part) for part in source] == [str, str]:
-        return [Text(source[0], " | ".join(source), source[1])]
+        return [_said(source[0], " | ".join(source), source[1])]
     if is_dataset(source):
         return _read_one(source, plain).inputs
     if isinstance(source, Text):
         return [source]
+    if source is None or (isinstance(source, (tuple, list)) and None in source):
+        return [Unreadable(name, "there is no text")]
     raise DataError(
         f"A {type(source).__name__} was given as {name}",
         allowed=f"texts, pairs of texts, .txt files, or {_KINDS}",
     )
 
 
-def _existing(source: str | Path) -> Path | None:
-    """The folder, table or text file of this name, or None where there is none."""
-    path = Path(source).expanduser()
+def _written(source: str | Path, plain: Wanted) -> Sequence[Input]:
+    path = _existing(source)
+    if path is None:
+        return [_said(str(source), str(source))]
+    if path.suffix.lower() not in TEXT_EXTENSIONS or path.is_dir():
+        return _read_one(path, plain).inputs
     try:
-        there = path.is_dir() or (
-            path.suffix.lower() in {*TABLES, *TEXT_EXTENSIONS} and path.is_file()
-        )
+        return [read_text(path, str(source))]
+    except DataError as fault:
+        return [Unreadable(str(source), fault.found)]
+
+
+def _said(content: str, name: str, second: str | None = None) -> Input:
+    """A text that was given as it is; an empty one is no text."""
+    parts = [content] if second is None else [content, second]
+    if not all(part.strip() for part in parts):
+        return Unreadable(name, "there is no text")
+    return Text(content, name, second)
+
+
+def _existing(source: str | Path) -> Path | None:
+    """The folder, table or text file that is named, or None for a text; a table must be there.
+
+    A text file that is not there is told when it is read, as pictures are.
+    """
+    path, known = Path(source).expanduser(), {*TABLES, *TEXT_EXTENSIONS}
+    named = path.suffix.lower() in known and len(str(source).split()) == 1
+    try:
+        if path.is_dir() or (path.suffix.lower() in known and path.exists()):
+            return path
     except (OSError, ValueError):  # too long, or a NUL, for a path
         return None
-    named = path.suffix.lower() in {*TABLES, *TEXT_EXTENSIONS} and len(str(source).split()) == 1
-    if not there and (named or isinstance(source, Path)):
+    if named and path.suffix.lower() in TEXT_EXTENSIONS:
+        return path
+    if named or isinstance(source, Path):
         raise _missing(path, str(source))
-    return path if there else None
+    return None
 
 
 def _inputs(source: object, name: str) -> Sequence[Input]:

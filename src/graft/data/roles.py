@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from graft.data.examples import IMAGE, TEXT
 from graft.data.folders import PICTURE_EXTENSIONS
+from graft.data.unreadable import Unreadable
 from graft.errors import DataError
 
 PICTURE_COLUMNS = ("path", "file", "filename", "image", "img", "picture", "image_path", "file_name")
@@ -109,7 +110,11 @@ def _kind_of(source: str, name: str, column: Sequence[object]) -> str:
     """
     if name.strip().casefold() in PICTURE_COLUMNS:
         return IMAGE
-    filled = [cell for cell in column if cell is not None and cell != ""][:LOOKED_AT]
+    filled = [
+        cell
+        for cell in column
+        if cell is not None and cell != "" and not isinstance(cell, Unreadable)
+    ][:LOOKED_AT]
     words = [cell for cell in filled if isinstance(cell, str)]
     if len(words) < len(filled) or not filled:
         return IMAGE  # embedded pictures; anything else is refused when it is read

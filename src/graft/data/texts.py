@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from graft.data.files import read_file
 from graft.errors import DataError
 
 TEXT_EXTENSIONS = frozenset({".txt", ".text"})
@@ -53,13 +54,10 @@ def read_text(path: Path, shown: str) -> Text:
         DataError: It cannot be read, is not UTF-8 or is empty; `found` is the reason alone.
     """
     try:
-        content = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise DataError("the file does not exist") from error
+        content = read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError("the file is not text in UTF-8") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"the file cannot be read: {error}") from error
+    content = content.replace("\r\n", "\n").replace("\r", "\n")
     if not content.strip():
         raise DataError("the file holds no text")
     return Text(content, shown)

@@ -15,6 +15,6 @@ def thumbnail(image: Image.Image, side: int) -> Image.Image:
     (100, 50)
     """
     with quiet_pillow():
-        small = coloured(upright(image), "RGB")
+        small = coloured(upright(image), "RGB").copy()
         small.thumbnail((side, side))
     return small

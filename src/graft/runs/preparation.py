@@ -17,6 +17,8 @@ from graft.recipe import Recipe
 from graft.runs.modality import parts_of
 from graft.types import Json
 
+SHOWN_BAD = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -57,6 +59,7 @@ def read_examples(recipe: Recipe, data: object) -> Examples:
     )
     examples = in_order(examples, split_order(recipe.order), recipe.task)
     check_losses(recipe, examples)
+    check_bad_files(recipe, examples)
     return examples
 
 
@@ -70,11 +73,32 @@ def prepare(
     """
     opened = parts_of(backbone.modality).open_inputs(examples, backbone, root, progress)
     digests = [d for row, d in enumerate(opened.digests) if d and row not in opened.faults]
-    examples = examples.without(opened.faults).without_empty_classes()
+    examples = examples.without(opened.faults)
+    check_bad_files(recipe, examples)
+    examples = examples.without_empty_classes()
     parts = split(examples, validation=recipe.validation, seed=recipe.seed)
     facts = opened.facts(examples.source, digests)
     warnings = (*_leaks(examples, parts), *facts.get("notes", ()))
     return Prepared(examples, tuple(digests), opened, parts, facts, warnings)
+
+
+def check_bad_files(recipe: Recipe, examples: Examples) -> None:
+    """Stop where too many inputs cannot be read; a single one never stops a run.
+
+    Raises:
+        DataError: There are more of them than the recipe lets pass.
+    """
+    bad = [entry for entry in examples.set_aside if entry.bad]
+    whole = len(examples) + len(bad)
+    if len(bad) < 2 or len(bad) <= recipe.bad_files * whole:
+        return
+    shown = "; ".join(f"{entry.input}: {entry.reason}" for entry in bad[:SHOWN_BAD])
+    raise DataError(
+        f"{len(bad):,} of {whole:,} inputs of {examples.source} ({len(bad) / whole:.1%}) cannot be "
+        f"read, such as {shown}",
+        allowed=f"at most {recipe.bad_files:.1%} (--bad-files {recipe.bad_files:g})",
+        next="repair or remove them (graft doctor lists them), or raise --bad-files",
+    )
 
 
 def _leaks(examples: Examples, parts: Split) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from graft.data import Examples
 from graft.data.examples import Input
 from graft.data.targets import is_plain
 from graft.data.texts import Text, abridged
+from graft.data.unreadable import Unreadable
 from graft.errors import DataError
 from graft.evaluation.words import tf_idf, word_weights
 from graft.network import Network
@@ -56,17 +57,19 @@ def open_feed(
 def open_now(
     items: Sequence[Input],
     backbone: Backbone,
-    reasons: dict[int, str],  # noqa: ARG001 - a text that was read can be tokenised
+    reasons: dict[int, str],
 ) -> Iterator[tuple[IntArray, Tensor]]:
     """Packed tokens in batches of texts of about the same length."""
     assert isinstance(backbone, TextBackbone)
-    texts = [item for item in items if isinstance(item, Text)]
-    if len(texts) < len(items):
+    reasons |= {n: item.reason for n, item in enumerate(items) if isinstance(item, Unreadable)}
+    texts = {row: item for row, item in enumerate(items) if isinstance(item, Text)}
+    if len(texts) + len(reasons) < len(items):
         raise DataError("Pictures were given to a model of texts", allowed="texts")
-    order = np.argsort([len(text.content) for text in texts], kind="stable")
-    for start in range(0, len(order), BATCH):
-        rows = order[start : start + BATCH]
-        yield rows, collated([texts[row] for row in rows], backbone)
+    rows = np.array([*texts], dtype=np.int64)
+    rows = rows[np.argsort([len(text.content) for text in texts.values()], kind="stable")]
+    for start in range(0, len(rows), BATCH):
+        group = rows[start : start + BATCH]
+        yield group, collated([texts[row] for row in group.tolist()], backbone)
 
 
 def yardstick(

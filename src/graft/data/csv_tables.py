@@ -1,0 +1,159 @@
+"""CSV files as columns of text; a row that is damaged keeps its place and loses its cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from graft.data.unreadable import Unreadable
+from graft.errors import DataError
+
+LONGEST_ROW = 2**24
+"""Bytes. A row that is longer is a quotation mark that is never closed."""
+LONGEST_HEADER = 2**20
+MOST_COLUMNS = 10_000
+DELIMITERS = (",", ";", "\t")
+_FORM = "CSV in UTF-8 with one header line"
+_OTHER_ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"PK": "a zip archive"}
+
+
+def read_csv(path: Path, shown: str) -> tuple[list[str], list[list[object]]]:
+    """All columns as text: numbers keep their leading zeros, and 'NA' stays a word.
+
+    A cell that is not UTF-8, and all cells of a row with too few or too many of them, become
+    `Unreadable`.
+
+    Args:
+        path: A plain file.
+        shown: The path as the user named it.
+
+    Returns:
+        The names as the header has them, and the cells of each column.
+
+    Raises:
+        DataError: The header or the form of the file is damaged, or it is no CSV at all.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    delimiter, names = _header(path, shown)
+    parse = arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    ragged: dict[int, str] = {}
+    parse.invalid_row_handler = lambda row: _note(ragged, row)
+    convert = arrow.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.binary()),
+        strings_can_be_null=True,
+        null_values=[""],
+    )
+    # Only one thread numbers the rows. The block must hold the longest row.
+    size = max(2**20, min(path.stat().st_size + 1, LONGEST_ROW))
+    read = arrow.ReadOptions(use_threads=False, block_size=size)
+    try:
+        table = arrow.read_csv(
+            path, read_options=read, parse_options=parse, convert_options=convert
+        )
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise _unreadable(shown, error) from error
+    cells = [_with_gaps(_texts(column), ragged) for column in table.columns]
+    return [*table.column_names], cells
+
+
+def _note(ragged: dict[int, str], row: Any) -> str:
+    reason = f"the row has {row.actual_columns} cells, and the header {row.expected_columns}"
+    ragged[int(row.number)] = reason
+    return "skip"
+
+
+def _header(path: Path, shown: str) -> tuple[str, list[str]]:
+    """The delimiter and the names of the columns.
+
+    Tab for .tsv; else comma, or semicolon where the header has no comma.
+    """
+    with path.open("rb") as file:
+        start = file.read(LONGEST_HEADER)
+    kind = next((name for mark, name in _OTHER_ENCODINGS.items() if start.startswith(mark)), None)
+    if kind is not None:
+        raise DataError(
+            f"{shown} is {kind}, not CSV in UTF-8",
+            allowed=_FORM,
+            next="save it again as CSV in UTF-8",
+        )
+    line = start.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+    ends = [at for at in (line.find(b"\n"), line.find(b"\r")) if at >= 0]
+    if not ends and len(start) == LONGEST_HEADER:
+        raise DataError(
+            f"The header line of {shown} is longer than {LONGEST_HEADER:,} bytes",
+            allowed=_FORM,
+            next="look at the file: is it a table with one row per example?",
+        )
+    try:
+        text = line[: min(ends, default=len(line))].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"The header line of {shown} is not UTF-8",
+            allowed=_FORM,
+            next="save the file again as UTF-8",
+        ) from error
+    tabs = path.suffix.lower() == ".tsv"
+    delimiter = "\t" if tabs else next((mark for mark in DELIMITERS if mark in text), ",")
+    return delimiter, _names(line, text, delimiter, shown)
+
+
+def _names(line: bytes, text: str, delimiter: str, shown: str) -> list[str]:
+    if text.count(delimiter) >= MOST_COLUMNS:
+        raise DataError(
+            f"{shown} has {text.count(delimiter) + 1:,} columns",
+            allowed=f"at most {MOST_COLUMNS:,}",
+            next="give a table of inputs and labels, and arrays as an .npz archive",
+        )
+    try:
+        # A name in quotation marks may go on after the end of the line.
+        rows: Iterator[list[str]] = csv.reader(
+            io.StringIO(line.decode("utf-8", "replace"), newline=""), delimiter=delimiter
+        )
+        return next(rows, [])
+    except csv.Error as error:
+        raise _unreadable(shown, error) from error
+
+
+def _texts(column: Any) -> list[object]:
+    """The cells as text; at once where all are UTF-8."""
+    import pyarrow as pa
+
+    try:
+        cells: list[object] = column.cast(pa.string()).to_pylist()
+    except pa.ArrowInvalid:
+        cells = [_text(cell) for cell in column.to_pylist()]
+    return cells
+
+
+def _text(cell: bytes | None) -> object:
+    if cell is None:
+        return None
+    try:
+        return cell.decode("utf-8")
+    except UnicodeDecodeError:
+        return Unreadable("", "the row is not text in UTF-8")
+
+
+def _with_gaps(cells: list[object], ragged: dict[int, str]) -> list[object]:
+    """The cells with the rows put back that the parser skipped; the header is row 1."""
+    if not ragged:
+        return cells
+    whole, given = [], iter(cells)
+    for number in range(2, len(cells) + len(ragged) + 2):
+        reason = ragged.get(number)
+        whole.append(Unreadable("", reason) if reason else next(given))
+    return whole
+
+
+def _unreadable(shown: str, error: Exception) -> DataError:
+    detail = (str(error) or type(error).__name__).splitlines()[0]
+    advice = "repair the file"
+    if "straddl" in detail:
+        detail = f"a row is longer than {LONGEST_ROW / 2**20:.0f} MB"
+        advice = "look for a quotation mark that is never closed"
+    return DataError(f"{shown} cannot be read: {detail}", allowed=_FORM, next=advice)
