@@ -135,3 +135,37 @@ def test_stars_are_learnt_in_their_order_and_open_without_graft(
     assert "one of 5 ordered classes" in page
     figures = again.evaluate((texts, stars))["metrics"]
     assert {"quadratic_kappa", "mae"} <= set(figures)
+
+
+def test_every_row_gets_an_answer_or_a_reason(fitted: Model, tmp_path: Path) -> None:
+    rows = b"text\ngood film\n   \nbad film,\xff,more\nbad \xff\ngreat book\n"
+    (tmp_path / "t.csv").write_bytes(rows.replace(b"   ", b'"   "'))
+    (tmp_path / "a.txt").write_bytes(b"awful plot")
+    (tmp_path / "b.txt").write_bytes(b"\xff\xfe")
+    given = [tmp_path / "t.csv", "fine song", "", tmp_path / "a.txt", tmp_path / "b.txt", None]
+    answers = fitted.predict([*given, str(tmp_path / "missing.txt"), ("good film", " ")])
+    reasons = [answer.error for answer in answers]
+    assert reasons == [
+        None,
+        "no text in column 'text'",
+        "the row has 3 cells, and the header 1",
+        "the row is not text in UTF-8",
+        None,
+        None,
+        "there is no text",
+        None,
+        "the file is not text in UTF-8",
+        "there is no text",
+        "the file does not exist",
+        "there is no text",
+    ]
+    assert all((answer.label is None) == (answer.error is not None) for answer in answers)
+    alone = fitted.predict(["great book"])[0].probabilities
+    assert answers[4].probabilities == pytest.approx(alone, abs=1e-5)
+
+
+def test_features_keep_every_row_of_a_table(tiny_encoder: Tiny, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"text,label\ngood film,a\n\xff,a\nbad film,\nfine book,b\n")
+    with pytest.warns(UserWarning, match="1 of 4 rows"):
+        features = graft.features(tmp_path / "t.csv", backbone=str(tiny_encoder("bert")))
+    assert np.isnan(features).all(axis=1).tolist() == [False, True, False, False]

@@ -70,7 +70,7 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "p" / name).mkdir(parents=True)
         (tmp_path / "p" / name / "x.png").write_bytes(b"no picture " + name.encode())
-    with pytest.raises(DataError, match="2 of 2 inputs .* cannot be read, such as .*x.png"):
+    with pytest.raises(DataError, match=r"2 of 2 inputs .* cannot be read, such as .*x\.png"):
         prepared(tmp_path / "p")
     with pytest.raises(DataError, match="holds 0 usable rows"):
         prepared(tmp_path / "p", Recipe(bad_files=1.0))

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ _HEADERS = {
     (1, 0): format_.read_array_header_1_0,
     (2, 0): format_.read_array_header_2_0,
 }
+_UNPACKING = (zipfile.BadZipFile, MemoryError, RecursionError, TokenError)
 _ALLOWED = (
     "x (N x H x W [x C], uint8) and y (N), optionally x_test and y_test, and labels (class names)"
 )
@@ -104,7 +106,7 @@ def _load(path: Path, shown: str) -> dict[str, Array]:
             return {info.filename.removesuffix(_ARRAY): _array(archive, info) for info in members}
     except UserError:
         raise
-    except (*DAMAGE, zipfile.BadZipFile, NotImplementedError, MemoryError, RecursionError) as error:
+    except (*DAMAGE, *_UNPACKING) as error:
         objects = "Object arrays" in str(error)
         detail = "it holds object arrays, which would run code" if objects else str(error)
         raise DataError(

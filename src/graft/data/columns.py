@@ -163,7 +163,7 @@ def _read_one(
         reason = broken.reason if isinstance(broken, Unreadable) else None
         reason = reason or (f"{what}'{empty}'" if empty is not None else None)
         item = None if reason else _input(cells, names[number], table.base, inputs)
-        if item is None and wanted.every_row:
+        if item is None and (wanted.every_row or not wanted.labelled):
             item = Unreadable(names[number], str(reason))
         if item is None:
             left_out.append(SetAside(names[number], str(reason), bad=True))

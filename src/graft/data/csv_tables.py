@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 from graft.data.unreadable import Unreadable
 from graft.errors import DataError
@@ -41,30 +41,68 @@ def read_csv(path: Path, shown: str) -> tuple[list[str], list[list[object]]]:
 
     delimiter, names = _header(path, shown)
     parse = arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    ragged: dict[int, str] = {}
-    parse.invalid_row_handler = lambda row: _note(ragged, row)
     convert = arrow.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.binary()),
+        column_types=dict.fromkeys(names, pa.string()),
         strings_can_be_null=True,
         null_values=[""],
     )
-    # Only one thread numbers the rows. The block must hold the longest row.
+    # The block must hold the longest row.
     size = max(2**20, min(path.stat().st_size + 1, LONGEST_ROW))
-    read = arrow.ReadOptions(use_threads=False, block_size=size)
     try:
-        table = arrow.read_csv(
-            path, read_options=read, parse_options=parse, convert_options=convert
-        )
+        table = arrow.read_csv(path, arrow.ReadOptions(block_size=size), parse, convert)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if "straddl" in str(error):
+            raise _too_long(shown) from error
+        return _read_row_by_row(path, shown, delimiter)
+    return [*table.column_names], [column.to_pylist() for column in table.columns]
+
+
+def _read_row_by_row(
+    path: Path, shown: str, delimiter: str
+) -> tuple[list[str], list[list[object]]]:
+    """The same, slower, where some rows are damaged."""
+    rows: list[list[object]] = []
+    limit = csv.field_size_limit(LONGEST_ROW)
+    try:
+        # Bytes that are no UTF-8 come through as lone surrogates.
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            lines = csv.reader(_lines(file, shown), delimiter=delimiter)
+            names = next((line for line in lines if line), [])
+            rows = [_row(line, len(names)) for line in lines if line]
+    except (csv.Error, OSError) as error:
         raise _unreadable(shown, error) from error
-    cells = [_with_gaps(_texts(column), ragged) for column in table.columns]
-    return [*table.column_names], cells
+    finally:
+        csv.field_size_limit(limit)
+    if not names:
+        raise DataError(f"{shown} holds no rows", allowed=_FORM, next="look at the file")
+    return names, [[row[at] for row in rows] for at in range(len(names))]
 
 
-def _note(ragged: dict[int, str], row: Any) -> str:
-    reason = f"the row has {row.actual_columns} cells, and the header {row.expected_columns}"
-    ragged[int(row.number)] = reason
-    return "skip"
+def _lines(file: TextIO, shown: str) -> Iterator[str]:
+    while line := file.readline(LONGEST_ROW):
+        if len(line) == LONGEST_ROW:
+            raise _too_long(shown)
+        yield line
+
+
+def _row(line: list[str], width: int) -> list[object]:
+    if len(line) != width:
+        return [Unreadable("", f"the row has {len(line)} cells, and the header {width}")] * width
+    return [_cell(text) for text in line]
+
+
+def _cell(text: str) -> object:
+    if not text:
+        return None
+    return text if _is_whole(text) else Unreadable("", "the row is not text in UTF-8")
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _header(path: Path, shown: str) -> tuple[str, list[str]]:
@@ -119,41 +157,14 @@ def _names(line: bytes, text: str, delimiter: str, shown: str) -> list[str]:
         raise _unreadable(shown, error) from error
 
 
-def _texts(column: Any) -> list[object]:
-    """The cells as text; at once where all are UTF-8."""
-    import pyarrow as pa
-
-    try:
-        cells: list[object] = column.cast(pa.string()).to_pylist()
-    except pa.ArrowInvalid:
-        cells = [_text(cell) for cell in column.to_pylist()]
-    return cells
-
-
-def _text(cell: bytes | None) -> object:
-    if cell is None:
-        return None
-    try:
-        return cell.decode("utf-8")
-    except UnicodeDecodeError:
-        return Unreadable("", "the row is not text in UTF-8")
-
-
-def _with_gaps(cells: list[object], ragged: dict[int, str]) -> list[object]:
-    """The cells with the rows put back that the parser skipped; the header is row 1."""
-    if not ragged:
-        return cells
-    whole, given = [], iter(cells)
-    for number in range(2, len(cells) + len(ragged) + 2):
-        reason = ragged.get(number)
-        whole.append(Unreadable("", reason) if reason else next(given))
-    return whole
+def _too_long(shown: str) -> DataError:
+    return DataError(
+        f"{shown} cannot be read: a row is longer than {LONGEST_ROW / 2**20:.0f} MB",
+        allowed=_FORM,
+        next="look for a quotation mark that is never closed",
+    )
 
 
 def _unreadable(shown: str, error: Exception) -> DataError:
     detail = (str(error) or type(error).__name__).splitlines()[0]
-    advice = "repair the file"
-    if "straddl" in detail:
-        detail = f"a row is longer than {LONGEST_ROW / 2**20:.0f} MB"
-        advice = "look for a quotation mark that is never closed"
-    return DataError(f"{shown} cannot be read: {detail}", allowed=_FORM, next=advice)
+    return DataError(f"{shown} cannot be read: {detail}", allowed=_FORM, next="repair the file")

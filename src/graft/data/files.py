@@ -36,9 +36,12 @@ def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor
+        try:
             _check(os.fstat(descriptor), most)
-            return file.readall()
+            with open(descriptor, "rb", buffering=0, closefd=False) as file:
+                return file.readall()
+        finally:
+            os.close(descriptor)
     except FileNotFoundError as error:
         raise DataError("the file does not exist") from error
     except DataError:

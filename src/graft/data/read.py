@@ -31,6 +31,7 @@ from graft.data.unreadable import Unreadable
 from graft.errors import DataError
 
 _ARRAYS = ".npz"
+NO_TEXT = "there is no text"
 _KINDS = (
     "a folder of class folders, a CIFAR folder, a .csv, .tsv, .jsonl, .ndjson, .parquet or .npz "
     "file, a Hugging Face Dataset or DatasetDict, hf:NAME, a dict of columns, or (inputs, labels)"
@@ -225,6 +226,8 @@ def _missing(path: Path, shown: str) -> DataError:
 def _text_inputs(source: object, name: str) -> Sequence[Input]:
     """A string is a text, unless it names a folder, a table or a `.txt` file that is there."""
     plain = Wanted(labelled=False, modality=TEXT)
+    if isinstance(source, str) and not source.strip():  # else it would name this folder
+        return [Unreadable(source, NO_TEXT)]
     if isinstance(source, (str, Path)):
         return _written(source, plain)
     if isinstance(source, (tuple, list)) and [type(part) for part in source] == [str, str]:
@@ -234,7 +237,7 @@ def _text_inputs(source: object, name: str) -> Sequence[Input]:
     if isinstance(source, Text):
         return [source]
     if source is None or (isinstance(source, (tuple, list)) and None in source):
-        return [Unreadable(name, "there is no text")]
+        return [Unreadable(name, NO_TEXT)]
     raise DataError(
         f"A {type(source).__name__} was given as {name}",
         allowed=f"texts, pairs of texts, .txt files, or {_KINDS}",
@@ -257,7 +260,7 @@ def _said(content: str, name: str, second: str | None = None) -> Input:
     """A text that was given as it is; an empty one is no text."""
     parts = [content] if second is None else [content, second]
     if not all(part.strip() for part in parts):
-        return Unreadable(name, "there is no text")
+        return Unreadable(name, NO_TEXT)
     return Text(content, name, second)
 
 
