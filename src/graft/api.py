@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graft.backbones.load import list_backbones
-from graft.backbones.offline import offline_backbones
+from graft.data.columns import Wanted
 from graft.features import feature_table
 from graft.lr_find import lr
 from graft.model import Model, Prediction, load
@@ -181,11 +181,11 @@ def _model_of(finished: Finished) -> Model:
     return Model(finished.network, labels, task, finished.result, finished.folder, finished.tasks)
 
 
-def _candidates(changes: Json) -> list[str]:
-    """The backbones that a search may choose from."""
+def _candidates(changes: Json) -> list[str] | None:
+    """The backbones that a search may choose from, where some are named."""
     named = changes.get("backbone")
     if named is None:
-        return offline_backbones()
+        return None
     if Path(named).expanduser().is_dir():  # a folder's name may hold a comma
         return [named]
     return [name.strip() for name in named.split(",") if name.strip()]
@@ -265,10 +265,14 @@ def rank(
     *,
     input: str | None = None,  # noqa: A002 - the command line's name
     label: str | None = None,
+    labels: Sequence[str] = (),
     group: str | None = None,
     test: str | None = None,
+    task: str | None = None,
     weights: str = "pretrained",
     size: int | None = None,
+    long: str = "truncate",
+    pooling: str | None = None,
     rows: int = 2000,
     seed: int = 0,
     device: str = "auto",
@@ -276,19 +280,24 @@ def rank(
 ) -> Ranking:
     """Backbones in order of what their frozen features are worth for a data set.
 
-    Nothing is trained: leave-one-out accuracies of nearest neighbours and of ridge regression,
-    LogME and the H-score, on the rows that `fit` would train and validate on. A candidate that
-    cannot be loaded is listed with its reason.
+    Nothing is trained: leave-one-out accuracies of nearest neighbours and of ridge regression
+    (of other tasks than one class a row the share of variance explained), LogME and the H-score,
+    on the rows that `fit` would train and validate on; with several label columns the mean over
+    them. A candidate that cannot be loaded is listed with its reason.
 
     Args:
         data: Any labelled source that `fit` takes.
         backbones: Names or folders; None takes those that need no network.
         input: Column of paths, pictures or texts, in tables; two with a comma are pairs of texts.
         label: Column of labels, in tables.
+        labels: Several label columns.
         group: Column whose values must not be split over train and test.
         test: Another source that becomes the test set, which ranking does not look at.
+        task: Of `graft.types.KINDS`, or one per label column with commas between; None finds out.
         weights: `pretrained`, `random` or a weights file.
-        size: Height and width in pixels instead of each checkpoint's own.
+        size: Height and width in pixels, or longest text in tokens, instead of each checkpoint's.
+        long: What becomes of longer texts: `truncate`, `head-tail` or `chunks`.
+        pooling: Of token vectors; see `graft.recipe.Recipe`.
         rows: The largest number of rows to look at, a stratified choice.
         seed: Of the split.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -299,10 +308,13 @@ def rank(
     """
     return rank_backbones(
         data,
-        offline_backbones() if backbones is None else backbones,
-        columns={"input": input, "label": label, "group": group, "test": test},
+        backbones,
+        wanted=Wanted(input, label, group, True, tuple(labels), task),
+        test=test,
         weights=weights,
         size=size,
+        long=long,
+        pooling=pooling,
         most_rows=rows,
         seed=seed,
         device=device,

@@ -276,7 +276,7 @@ def conclude(
         "seconds": attempt.clock.seconds(),
     }
     tasks = prepared.examples.tasks
-    if len(tasks) > 1:
+    if test and len(tasks) > 1:
         result["multi_task"] = together(result, tasks)
     return _finish(network, tasks, folder, result)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from backbone_folders import make_folder
 from torch import nn
 
 from graft.backbones import bundled
 from graft.backbones.load import load_backbone
 from graft.errors import BackboneError
+from tests.timm_folders import make_folder
 
 FolderMaker = Callable[..., tuple[Path, nn.Module]]
 

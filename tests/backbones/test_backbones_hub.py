@@ -14,13 +14,13 @@ from urllib.error import URLError
 import huggingface_hub
 import pytest
 import torch
-from backbone_folders import make_folder
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 from torch import nn
 
 from graft.backbones import hub
 from graft.backbones.load import load_backbone
 from graft.errors import BackboneError, NetworkError, ResourceError
+from tests.timm_folders import make_folder
 
 FolderMaker = Callable[..., tuple[Path, nn.Module]]
 

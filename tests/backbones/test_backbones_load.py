@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from backbone_folders import make_folder
 from safetensors.torch import load_file, save_file
 from timm.data import resolve_model_data_config
 from torch import nn
@@ -18,6 +17,7 @@ from torch import nn
 from graft.backbones import bundled
 from graft.backbones.load import list_backbones, load_backbone
 from graft.errors import BackboneError, UnknownNameError
+from tests.timm_folders import make_folder
 
 FolderMaker = Callable[..., tuple[Path, nn.Module]]
 

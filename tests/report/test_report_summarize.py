@@ -204,6 +204,14 @@ def test_metrics_of_several_label_columns_are_told_by_column() -> None:
     assert "test accuracy was not measured" in text
 
 
+def test_a_quantity_is_no_class_that_lacks_examples() -> None:
+    built = result(classes=3)
+    built["labels"] = [*built["labels"], "age"]
+    built["tasks"] = {"age": {"kind": "regression", "labels": [], "column": "age"}}
+    assert "| age | 0 |" not in told(built)
+    assert "| class-0 | " in told(built)
+
+
 @pytest.mark.parametrize("name", sorted(result()))
 @pytest.mark.parametrize("absence", ["missing", None])
 def test_any_missing_part_leaves_a_whole_report(name: str, absence: str | None) -> None:

@@ -48,7 +48,7 @@ def test_the_curve_has_a_point_per_block_and_comes_from_the_bank(
     targets: IntArray = np.asarray(examples.targets, dtype=np.int64)
 
     def curve() -> object:
-        return depth_curve(backbone, pixels, digests, targets, 3).to_dict()
+        return depth_curve(backbone, pixels, digests, examples.tasks, targets).to_dict()
 
     first = curve()
     assert isinstance(first, dict)
@@ -60,8 +60,8 @@ def test_the_curve_has_a_point_per_block_and_comes_from_the_bank(
 
 
 def test_the_rule_freezes_what_is_general() -> None:
-    def rows(*counts: int) -> list[np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-        return [np.arange(100) < count for count in counts]
+    def rows(*counts: int) -> list[np.ndarray[tuple[int], np.dtype[np.float64]]]:
+        return [(np.arange(100) < count).astype(np.float64) for count in counts]
 
     names = ["a", "b", "c", "d"]
     rising = curve_of(names, rows(20, 60, 88, 90), 0.1)

@@ -12,7 +12,7 @@ from graft.selection.trial import STANDARD, Evidence, Trial
 def trial(name: str, right: int | None, loss: float = 0.5, rows: int = 100) -> Trial:
     found = Trial(Choice("bundled", name, None, 0, 5), None, STANDARD)
     if right is not None:
-        found.evidence = Evidence(np.arange(rows) < right, loss)
+        found.evidence = Evidence((np.arange(rows) < right).astype(np.float64), loss)
     return found
 
 
@@ -41,7 +41,7 @@ def test_equal_accuracy_is_ordered_by_log_loss() -> None:
 
 def test_evidence_beats_only_beyond_its_interval() -> None:
     def right(count: int) -> Evidence:
-        return Evidence(np.arange(200) < count, 0.0)
+        return Evidence((np.arange(200) < count).astype(np.float64), 0.0)
 
     assert right(180).beats(right(150))
     assert not right(152).beats(right(150))

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from graft.data import read
-from graft.errors import DataError
-from graft.selection.sample import require_single_label, sample_rows
+from graft.selection.sample import sample_rows
+from graft.types import Task
 
 
 def test_every_class_keeps_its_share(photos: Path) -> None:
@@ -34,9 +33,9 @@ def test_copies_and_groups_are_represented_once(
     assert sample_rows(grouped, np.arange(8)).tolist() == [0, 4, 6, 7]
 
 
-def test_other_tasks_than_one_label_are_refused(photos: Path) -> None:
+def test_quantities_keep_their_range(photos: Path) -> None:
     examples = read(photos)
-    require_single_label(examples)
-    regression = replace(examples, tasks=(replace(examples.tasks[0], kind="regression"),))
-    with pytest.raises(DataError, match="accuracy"):
-        require_single_label(regression)
+    numbers = np.linspace(0, 1, 36)[:, None]
+    whole = replace(examples, tasks=(Task("regression"),), targets=numbers)
+    rows = sample_rows(whole, np.arange(36), 6)
+    assert np.bincount(rows // 12).tolist() == [2, 2, 2]

@@ -65,7 +65,7 @@ def test_the_result_says_what_was_tried_and_why(searched: Model) -> None:
     assert search["ranking"]["failed"][0]["backbone"] == "nosuch"
     strategies = {trial["strategy"].partition(":")[0] for trial in search["tried"]}
     assert strategies == {"linear-probe", "lp-ft", "top-k", "full"}
-    assert all(trial["outcome"] for trial in search["tried"] if trial["accuracy"] is None)
+    assert all(trial["outcome"] for trial in search["tried"] if trial["score"] is None)
     assert sum(trial["outcome"] == "won" for trial in search["tried"]) == 1
     assert search["winner"]["strategy"] == searched.result["strategy"]
     assert search["winner"]["strategy"] in search["why"]

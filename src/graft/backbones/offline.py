@@ -9,17 +9,22 @@ from huggingface_hub.errors import CacheNotFound
 
 from graft.backbones import bundled, timm_models
 from graft.backbones.hub import WEIGHT_FILES
+from graft.backbones.text_names import MINILM
 from graft.errors import BackboneError
 
 TIMM = "timm/"
 
 
-def offline_backbones() -> list[str]:
+def offline_backbones(modality: str = "image") -> list[str]:
     """Names that `load_backbone` opens from this machine: the bundled one, then the hub's cache.
+
+    For `text` that is the packaged encoder alone.
 
     A cached repository of timm's bears timm's own name; another one in timm's layout is
     `hf-hub:OWNER/NAME`.
     """
+    if modality == "text":
+        return [MINILM]
     try:
         repositories = huggingface_hub.scan_cache_dir().repos
     except CacheNotFound:

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graft.cli.console import Bars, messages, output, print_json
-from graft.cli.options import AsJson, Data, Device, Group, Input, Label, Size, Weights
+from graft.cli.options import (
+    AsJson,
+    Data,
+    Device,
+    Group,
+    Input,
+    Label,
+    Labels,
+    Long,
+    Pooling,
+    Size,
+    Weights,
+)
 from graft.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -23,18 +35,25 @@ def rank(
         list[str] | None,
         typer.Option(
             metavar="A B C",
-            help="bundled, timm names or folders, after DATA. [those that need no network]",
+            help="bundled, minilm, other names, folders, after DATA. [those that need no network]",
         ),
     ] = None,
-    rows: Annotated[int, typer.Option(min=2, help="Look at no more pictures than this.")] = 2000,
+    rows: Annotated[int, typer.Option(min=2, help="Look at no more rows than this.")] = 2000,
     weights: Weights = None,
     size: Size = None,
     input: Input = None,  # noqa: A002 - the option's name
     label: Label = None,
+    labels: Labels = None,
     group: Group = None,
     test: Annotated[
         str | None, typer.Option(metavar="DATA", help="Another source as the test set.")
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="classification, multi-label, regression; or one per column. [found]"),
+    ] = None,
+    long: Long = None,
+    pooling: Pooling = None,
     seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
     device: Device = None,
     as_json: AsJson = False,
@@ -48,10 +67,14 @@ def rank(
             named(backbones, more),
             input=input,
             label=label,
+            labels=[name.strip() for name in labels.split(",")] if labels else [],
             group=group,
             test=test,
+            task=task,
             weights=weights or "pretrained",
             size=size,
+            long=long or "truncate",
+            pooling=pooling,
             rows=rows,
             seed=seed,
             device=device or "auto",
@@ -86,12 +109,16 @@ def print_ranking(found: Json) -> None:
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("backbone", style="bold", overflow="fold")
-    for title in ("rank", "kNN %", "ridge %", "LogME", "H", "img/s", "MB", "probe", "tune"):
+    accuracy = found["metric"] == "accuracy"
+    unit = " %" if accuracy else ""
+    speed = ("rows/s", "MB", "probe", "tune")
+    for title in ("rank", f"kNN{unit}", f"ridge{unit}", "LogME", "H", *speed):
         table.add_column(title, justify="right", no_wrap=True)
     for row in found["candidates"]:
-        table.add_row(row["backbone"], *_cells(row))
+        table.add_row(row["backbone"], *_cells(row, 100 if accuracy else 1))
     console = output()
-    console.print(f"{found['rows']} rows, {found['classes']} classes; nothing was trained")
+    what = f"{found['classes']} classes" if accuracy else f"{found['task']}: {found['metric']}"
+    console.print(f"{found['rows']} rows, {what}; nothing was trained", markup=False)
     console.print(table)
     console.print(_constant(found), markup=False)
     for item in found["failed"]:
@@ -99,10 +126,10 @@ def print_ranking(found: Json) -> None:
     console.print(f"Next: graft fit {found['data']} --backbone {found['best']}", markup=False)
 
 
-def _cells(row: Json) -> list[str]:
+def _cells(row: Json, scale: int) -> list[str]:
     return [
         f"{row['mean_rank']:.2f}",
-        *(_share(row[name]) for name in ("knn", "ridge")),
+        *(_share(row[name], scale) for name in ("knn", "ridge")),
         f"{row['logme']:.3f}",
         f"{row['h_score']:.2f}",
         f"{row['images_per_second']:.0f}",
@@ -111,9 +138,10 @@ def _cells(row: Json) -> list[str]:
     ]
 
 
-def _share(figure: Json) -> str:
+def _share(figure: Json, scale: int) -> str:
     half = max(figure["high"] - figure["value"], figure["value"] - figure["low"])
-    return f"{100 * figure['value']:.1f} ±{100 * half:.1f}"
+    digits = 1 if scale > 1 else 3
+    return f"{scale * figure['value']:.{digits}f} ±{scale * half:.{digits}f}"
 
 
 def _time(seconds: float) -> str:
@@ -125,8 +153,11 @@ def _constant(found: Json) -> str:
     lost = constant["points_lost"]
     if constant["backbone"] == found["best"]:
         return f"Always picking the largest would have picked the same: {found['best']}."
+    accuracy = found["metric"] == "accuracy"
+    scale, digits, unit = (100, 1, " points") if accuracy else (1, 3, "")
+    apart, low, high = (f"{-scale * lost[name]:+.{digits}f}" for name in ("value", "high", "low"))
     return (
-        f"Always picking the largest would have picked {constant['backbone']}: ridge accuracy "
-        f"{-100 * lost['value']:+.1f} points against {found['best']} "
-        f"(95 % interval {-100 * lost['high']:+.1f} to {-100 * lost['low']:+.1f})."
+        f"Always picking the largest would have picked {constant['backbone']}: ridge "
+        f"{found['metric']} {apart}{unit} against {found['best']} "
+        f"(95 % interval {low} to {high})."
     )

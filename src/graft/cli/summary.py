@@ -72,7 +72,7 @@ def print_search(console: Console, search: Json | None) -> None:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("tried", style="bold", overflow="fold")
-    for title in ("rate", "epochs", "accuracy", "seconds"):
+    for title in ("rate", "epochs", search["metric"], "seconds"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("outcome", overflow="fold")
     for row in search["tried"]:
@@ -81,7 +81,7 @@ def print_search(console: Console, search: Json | None) -> None:
             escape(f"{row['backbone']} {row['strategy']}"),
             rate,
             str(row["epochs"] or "all"),
-            "-" if row["accuracy"] is None else f"{row['accuracy']['value']:.3f}",
+            "-" if row["score"] is None else f"{row['score']['value']:.3f}",
             f"{row['seconds']:.1f}",
             escape(row["outcome"]),
         )

@@ -9,13 +9,13 @@ from graft.closedform.hscore import h_score
 from graft.closedform.lda import fit_lda
 from graft.closedform.linear import LinearSolution, log_softmax, softmax
 from graft.closedform.logistic import fit_logistic
-from graft.closedform.logme import logme
+from graft.closedform.logme import logme, logme_of_columns
 from graft.closedform.means import NearestMean, fit_nearest_mean
 from graft.closedform.neighbours import knn_leave_one_out, knn_means, knn_probabilities
 from graft.closedform.one_vs_rest import fit_one_vs_rest
 from graft.closedform.ordered import OrderedProblem, fit_ordered
 from graft.closedform.probe import ProbeSolution, fit_probe
-from graft.closedform.quantities import fit_quantities
+from graft.closedform.quantities import fit_quantities, quantities_left_out
 from graft.closedform.ridge import RidgePath, fit_ridge
 from graft.closedform.statistics import Statistics
 
@@ -40,5 +40,7 @@ __all__ = [
     "knn_probabilities",
     "log_softmax",
     "logme",
+    "logme_of_columns",
+    "quantities_left_out",
     "softmax",
 ]

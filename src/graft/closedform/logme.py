@@ -12,6 +12,8 @@ RATIOS = np.logspace(-8, 8, 65)
 """Ratios of the two precisions that are tried, in units of the features' mean energy."""
 REFINEMENTS = 60
 """Golden-section steps between the neighbours of the best."""
+TINY = 1e-30
+"""In place of the length of a column of zeros."""
 LEAST_MISFIT = 1e-13
 """Share of a column's length that counts as misfit where the features explain all of it."""
 
@@ -43,19 +45,28 @@ def logme(features: FloatArray, targets: IntArray, classes: int) -> float:
     -0.7845
     """
     present = np.flatnonzero(class_counts(targets, classes))
+    return logme_of_columns(features, (targets[:, None] == present).astype(np.float64))
+
+
+def logme_of_columns(features: FloatArray, values: FloatArray) -> float:
+    """`logme` of any columns: the mean over them of the log evidence per row.
+
+    Args:
+        features: (N, D), as they are: the model has no intercept.
+        values: (N, K), at least one row and one column; those of quantities centred.
+    """
     columns = features.shape[1]
     scores = principal_scores(features, np.zeros(columns), np.ones(columns)).scores
     energy = (scores**2).sum(axis=0)
     kept = energy > energy.max(initial=0.0) * max(features.shape) * np.finfo(np.float64).eps
     scores, energy = scores[:, kept], energy[kept]
-    one_hot = (targets[:, None] == present).astype(np.float64)
-    found = (scores.T @ one_hot) ** 2 / energy[:, None]
-    lengths = one_hot.sum(axis=0)
+    found = (scores.T @ values) ** 2 / energy[:, None]
+    lengths = (values**2).sum(axis=0)
     evidence = [
-        _best_evidence(energy, along, float(length), len(targets))
+        _best_evidence(energy, along, max(float(length), TINY), len(values))
         for along, length in zip(found.T, lengths, strict=True)
     ]
-    return float(np.mean(evidence)) / len(targets)
+    return float(np.mean(evidence)) / len(values)
 
 
 def _best_evidence(energy: Float64Array, along: Float64Array, length: float, rows: int) -> float:

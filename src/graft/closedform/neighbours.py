@@ -57,6 +57,7 @@ def knn_means(
     *,
     k: int = NEIGHBOURS,
     temperature: float = TEMPERATURE,
+    leave_one_out: bool = False,
 ) -> Float64Array:
     """Mean values of the k most similar training rows, weighted as in `knn_probabilities`.
 
@@ -66,12 +67,13 @@ def knn_means(
         features: (M, D) rows to answer.
         k: Neighbours, at most N are used.
         temperature: Positive.
+        leave_one_out: Whether the rows are the training rows, and none is its own neighbour.
 
     Returns:
         (M, K).
 
     Raises:
-        ValueError: k or temperature is not positive.
+        ValueError: k or temperature is not positive, or nothing is left when a row is left out.
 
     >>> train = np.array([[1.0, 0.0], [0.0, 1.0]])
     >>> knn_means(train, np.array([[5.0], [7.0]]), np.array([[2.0, 0.1]]), k=1).tolist()
@@ -79,12 +81,19 @@ def knn_means(
     """
     if k < 1 or not temperature > 0:
         raise ValueError(f"k and temperature must be positive, found {k} and {temperature}")
+    if leave_one_out and len(features) < 2:
+        raise ValueError("leave-one-out needs at least two rows, found 1")
     train, rows = unit_rows(train_features), unit_rows(features)
+    nearest = min(k, len(train) - leave_one_out)
     found = np.empty((len(rows), values.shape[1]))
     step = max(1, SIMILARITIES_PER_BLOCK // len(train))
     for at in range(0, len(rows), step):
         block = slice(at, at + step)
-        near, weight = _nearest(rows[block] @ train.T, min(k, len(train)), temperature)
+        similarity = rows[block] @ train.T
+        if leave_one_out:
+            own = np.arange(at, at + len(similarity))
+            similarity[own - at, own] = -np.inf
+        near, weight = _nearest(similarity, nearest, temperature)
         found[block] = np.einsum("nk,nkv->nv", weight, values[near]) / weight.sum(1, keepdims=True)
     return found
 

@@ -33,20 +33,56 @@ def fit_quantities(features: FloatArray, values: FloatArray) -> LinearSolution:
     >>> fit_quantities(x, 3 * x + 1).logits(np.array([[2.0]])).round(2).tolist()
     [[7.0]]
     """
+    _check(features, values)
+    mean, scale = standardisation(features)
+    turned = principal_scores(features, mean, scale)
+    wanted = np.asarray(values, dtype=np.float64)
+    chosen, _ = _best_penalties(turned.scores, wanted, features.shape[1])
+    centre = wanted.mean(axis=0)
+    weight = (turned.axes @ _shrunk(turned.scores, wanted - centre, chosen)).T / scale
+    return LinearSolution(weight, centre - weight @ mean)
+
+
+def quantities_left_out(features: FloatArray, values: FloatArray) -> Float64Array:
+    """What `fit_quantities` answers for each row when it is fitted without that row, (N, K).
+
+    The penalties are those of the least leave-one-out error.
+
+    Args:
+        features: (N, D), at least two rows.
+        values: (N, K) the quantities.
+
+    Raises:
+        ValueError: Fewer than two rows, or the shapes do not fit.
+    """
+    _check(features, values)
+    turned = principal_scores(features, *standardisation(features))
+    wanted = np.asarray(values, dtype=np.float64)
+    return wanted - _best_penalties(turned.scores, wanted, features.shape[1])[1]
+
+
+def _check(features: FloatArray, values: FloatArray) -> None:
     if values.ndim != 2 or len(values) != len(features):
         raise ValueError(f"features {features.shape} and values {values.shape} do not fit")
     if len(values) < 2:
         raise ValueError("leave-one-out needs at least two rows, found 1")
-    mean, scale = standardisation(features)
-    turned = principal_scores(features, mean, scale)
-    energy = float(np.vdot(turned.scores, turned.scores)) / features.shape[1]
+
+
+def _best_penalties(
+    scores: FloatArray, wanted: Float64Array, columns: int
+) -> tuple[Float64Array, Float64Array]:
+    """The penalty (K,) of the least leave-one-out error for each quantity, and the errors (N, K).
+
+    Args:
+        scores: (N, A) standardised features in principal axes.
+        wanted: (N, K).
+        columns: D, the width of the features.
+    """
+    energy = float(np.vdot(scores, scores)) / columns
     penalties = np.array(PENALTIES) * (energy or 1.0)
-    wanted = np.asarray(values, dtype=np.float64)
-    errors = [(leave_one_out(turned.scores, wanted, float(p)) ** 2).mean(axis=0) for p in penalties]
-    chosen = penalties[np.argmin(np.array(errors), axis=0)]
-    centre = wanted.mean(axis=0)
-    weight = (turned.axes @ _shrunk(turned.scores, wanted - centre, chosen)).T / scale
-    return LinearSolution(weight, centre - weight @ mean)
+    errors = np.array([leave_one_out(scores, wanted, float(p)) for p in penalties])
+    best = np.argmin((errors**2).mean(axis=1), axis=0)
+    return penalties[best], errors[best, :, np.arange(wanted.shape[1])].T
 
 
 def _shrunk(scores: FloatArray, centred: Float64Array, penalties: Float64Array) -> Float64Array:

@@ -108,6 +108,11 @@ def spread(figure: Json) -> Cell:
     return {"text": words, "value": value, "low": low, "high": high}
 
 
+def measured(figure: Json, *, in_percent: bool) -> Cell:
+    """A cell with a figure: a share as `spread` shows it, else a number with its interval."""
+    return spread(figure) if in_percent else unbroken(with_interval(figure, in_percent=False))
+
+
 def section(name: str, title: str, parts: Sequence[Json]) -> Json:
     """A titled part of the report; `name` is its anchor."""
     return {"name": name, "title": title, "blocks": list(parts)}

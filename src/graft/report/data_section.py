@@ -83,7 +83,8 @@ def _class_counts(result: Json) -> Json:
     splits = [name for name in SPLITS if part(counts, name)]
     if not splits:
         return blocks.text(f"The number of {noun(result)}s per class is not part of this result.")
-    known = [str(label) for label in items(result, "labels")]
+    kinds = {name: word(task, "kind") for name, task in part(result, "tasks").items()}
+    known = [str(n) for n in items(result, "labels") if kinds.get(str(n)) != "regression"]
     labels = dict.fromkeys([*known, *(label for name in splits for label in counts[name])])
     most = max(number(counts[name], label) or 0 for name in splits for label in labels)
     rows: list[list[blocks.Cell]] = [

@@ -69,7 +69,8 @@ def depth(data: Json, alt: str) -> str:
     """Accuracy by depth as a line in its band, chance below, the recommended depth marked.
 
     Args:
-        data: `depths`, `values`, `lows`, `highs` (B,), `chance` and `recommended` (a depth).
+        data: `depths`, `values`, `lows`, `highs` (B,), `chance`, `recommended` (a depth), and
+            whether values are shown `in_percent`.
         alt: The chart in words.
     """
     from matplotlib.ticker import MaxNLocator
@@ -85,7 +86,8 @@ def depth(data: Json, alt: str) -> str:
         axes.axvline(data["recommended"], color=SECOND, linewidth=0.9, dashes=(4, 2))
         axes.set_xlabel("blocks that the picture has passed")
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
+        if data["in_percent"]:
+            axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
         axes.margins(x=0.04, y=0.1)
 
     return draw((WIDTH, 2.4), Margins(left=0.55, bottom=0.45), paint, alt)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from graft.selection.budget import Budget
 from graft.selection.ranking import Candidate, Ranking
 from graft.selection.trial import Trial, Trials
+from graft.tasks.several import chosen_by
 from graft.types import Interval, Json
 
 
@@ -30,39 +31,46 @@ def account(
         "finished": winner is not None,
         "budget_seconds": budget.seconds,
         "spent_seconds": round(budget.spent(), 3),
+        "metric": chosen_by(ranking.tasks),
         "ranking": ranking.to_dict(),
         "tried": [trial.to_dict() for trial in trials.done],
         "winner": winner.choice.to_dict() if winner else None,
-        "why": winner_line(winner, probes[0]) if winner and probes else "",
+        "why": winner_line(winner, probes[0], chosen_by(ranking.tasks))
+        if winner and probes
+        else "",
     }
 
 
-def first_line(candidate: Candidate, probe: Trial, seconds: float) -> str:
+def first_line(candidate: Candidate, probe: Trial, metric: str, seconds: float) -> str:
     """The first result in a sentence."""
-    neighbours = shown(candidate.scores.knn)
-    linear = shown(probe.evidence.accuracy) if probe.evidence else shown(candidate.scores.ridge)
+    linear = probe.evidence.score if probe.evidence else candidate.scores.ridge
     return (
-        f"First result after {seconds:.1f} s with {candidate.backbone}: kNN {neighbours}, "
-        f"linear probe {linear} on held-out rows."
+        f"First result after {seconds:.1f} s with {candidate.backbone}: {metric} of kNN "
+        f"{shown(candidate.scores.knn, metric)}, of the linear probe {shown(linear, metric)} "
+        "on held-out rows."
     )
 
 
-def winner_line(winner: Trial, first: Trial) -> str:
+def winner_line(winner: Trial, first: Trial, metric: str) -> str:
     """Why the winner won, in a sentence."""
     if winner.choice == first.choice:
-        return f"{winner.choice.shown()}: no other choice did better than the first result."
+        figure = f" ({metric} {shown(winner.evidence.score, metric)})" if winner.evidence else ""
+        return f"{winner.choice.shown()}: nothing else beat the first result{figure}."
     if winner.evidence is None or first.evidence is None:
         return f"{winner.choice.shown()} won on folds of the training and validation rows."
     return (
-        f"{winner.choice.shown()}: {shown(winner.evidence.accuracy)} of the validation rows "
-        f"against {shown(first.evidence.accuracy)} of the first result, {first.choice.shown()}."
+        f"{winner.choice.shown()}: {metric} {shown(winner.evidence.score, metric)} on the "
+        f"validation rows against {shown(first.evidence.score, metric)} of the first result, "
+        f"{first.choice.shown()}."
     )
 
 
-def shown(figure: Interval) -> str:
-    """A share with its interval, in per cent.
+def shown(figure: Interval, metric: str) -> str:
+    """A figure with its interval, accuracy in per cent.
 
-    >>> shown(Interval(0.5, 0.4, 0.6))
-    '50.0 % (40.0 to 60.0)'
+    >>> shown(Interval(0.5, 0.4, 0.6), "accuracy"), shown(Interval(0.5, 0.4, 0.6), "r2")
+    ('50.0 % (40.0 to 60.0)', '0.500 (0.400 to 0.600)')
     """
+    if metric != "accuracy":
+        return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
     return f"{100 * figure.value:.1f} % ({100 * figure.low:.1f} to {100 * figure.high:.1f})"

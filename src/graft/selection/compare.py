@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
-
-from graft.evaluation import bootstrap, transfer_verdict
 from graft.progress import Progress, Silent
 from graft.recipe import Recipe
 from graft.run import Attempt, Finished, begin, check_names, conclude, train
 from graft.runs.folder import default_folder, open_run_folder
-from graft.selection.sample import require_single_label
+from graft.selection.alone import FROZEN, answers_alone, learns_together
+from graft.tasks.several import Held
 from graft.training import History
 from graft.types import FloatArray, Json
 
 RANDOM, FEATURES = "random_initialisation", "feature_extraction"
+ALONE = "single_tasks"
 
 
 def run_compared(
@@ -41,7 +41,6 @@ def run_compared(
     listener, source = progress or Silent(), recipe.data if data is None else data
     with open_run_folder(out or default_folder(recipe.data)) as folder:
         attempt = begin(recipe, source, listener)
-        require_single_label(attempt.prepared.examples)
         folder.write_recipe(attempt.recipe)
         train(attempt, History(folder.history))
         return conclude(attempt, folder, extra=comparison(attempt, source, listener))
@@ -52,6 +51,7 @@ def comparison(attempt: Attempt, data: object, progress: Progress) -> Json:
 
     The same architecture with random weights is trained throughout (`full`) with the same settings
     and epochs; feature extraction is a linear probe (with another head than a linear one, `head`).
+    Where several tasks trained blocks together, single-task runs of the same cost stand beside.
     Each is compared on the same test rows by `graft.evaluation.transfer_verdict`: a paired
     bootstrap interval and an exact sign test.
 
@@ -80,7 +80,21 @@ def comparison(attempt: Attempt, data: object, progress: Progress) -> Json:
         predicted = other.predictor()(rows)
         compared = _compared(attempt, winner, predicted, name)
         found.append({**compared, "seconds": round(perf_counter() - begun, 3)})
+    if len(prepared.examples.tasks) > 1:
+        found.append(_beside_single_tasks(attempt, winner, data, progress))
     return {"compare": found}
+
+
+def _beside_single_tasks(
+    attempt: Attempt, winner: FloatArray, data: object, progress: Progress
+) -> Json:
+    """Single-task runs of the same strategy that together cost what the run did."""
+    if not learns_together(attempt):
+        return {"name": ALONE, "same": True, "message": FROZEN}
+    begun = perf_counter()
+    other = answers_alone(attempt, data, attempt.prepared.split.test, progress)
+    seconds = round(perf_counter() - begun, 3)
+    return {**_compared(attempt, winner, other, ALONE), "seconds": seconds}
 
 
 def _same(name: str) -> str:
@@ -88,12 +102,15 @@ def _same(name: str) -> str:
 
 
 def _compared(attempt: Attempt, winner: FloatArray, other: FloatArray, name: str) -> Json:
+    """Figures of the other model, and the verdict: of several tasks one each, under `tasks`."""
     prepared, seed = attempt.prepared, attempt.recipe.seed
-    rows = prepared.split.test
-    targets = np.asarray(prepared.examples.targets)[rows].astype(np.int64)
-    groups = prepared.examples.groups
-    units = None if groups is None else groups[rows]
-    verdict = transfer_verdict(winner, other, targets, groups=units, against=name)
-    figures = bootstrap(other, targets, groups=units, seed=seed)
-    metrics = {metric: figure.to_dict() for metric, figure in figures.items()}
-    return {"name": name, "same": False, "metrics": metrics, **verdict.to_dict()}
+    rows, examples = prepared.split.test, prepared.examples
+    groups = None if examples.groups is None else examples.groups[rows]
+    held = Held(examples.tasks, winner, examples.targets[rows], groups, seed)
+    verdicts = held.verdicts(other, name)
+    figures = replace(held, answers=other).figures()
+    found: Json = {"name": name, "same": False, "metrics": figures}
+    if len(examples.tasks) == 1:
+        return found | next(iter(verdicts.values()))
+    said = [f"{task}: {verdict['message']}" for task, verdict in verdicts.items()]
+    return found | {"tasks": verdicts, "message": " ".join(said)}

@@ -11,12 +11,15 @@ import numpy as np
 from graft.backbones.backbone import Backbone
 from graft.bank import bank_folder, open_shelf, prefix_key
 from graft.bank.pixels import Pixels
+from graft.closedform.linear import Float64Array
+from graft.data.targets import is_labelled, support, unpack
 from graft.engines import identity
 from graft.heads.build import build_head
 from graft.network import Network
 from graft.selection.boundaries import PooledBlocks
-from graft.selection.scores import BoolArray, ridge_right, share
-from graft.types import FloatArray, IntArray, Interval, Json
+from graft.selection.scores import ridge_over_tasks, share
+from graft.tasks.several import chosen_by
+from graft.types import FloatArray, Interval, Json, Targets, Task
 
 BATCH = 32
 RISE = 0.95
@@ -30,22 +33,23 @@ class DepthPoint:
     Attributes:
         depth: How many blocks.
         block: The last of them.
-        accuracy: Leave-one-out ridge accuracy of their pooled output, with Wilson's interval.
+        score: Leave-one-out figure of ridge regression on their pooled output, with its interval.
     """
 
     depth: int
     block: str
-    accuracy: Interval
+    score: Interval
 
 
 @dataclass(frozen=True, slots=True)
 class DepthCurve:
-    """Accuracy by depth, and the frozen depth that it suggests.
+    """What features are worth by depth, and the frozen depth that it suggests.
 
     Attributes:
         points: One per block, depth 1 first.
-        chance: Accuracy of always naming the commonest class.
-        best: The depth with the highest accuracy.
+        metric: The figure, as `graft.tasks.several.chosen_by` names it.
+        chance: What it is without looking at the input.
+        best: The depth with the highest figure.
         recommended: The first depth that reaches 95 % of the rise from chance to the best: blocks
             before it are general already, those after it are worth training.
         probe_is_enough: Whether the last depth is within its interval of the best: frozen
@@ -53,6 +57,7 @@ class DepthCurve:
     """
 
     points: tuple[DepthPoint, ...]
+    metric: str
     chance: float
     best: int
     recommended: int
@@ -61,12 +66,13 @@ class DepthCurve:
     def to_dict(self) -> Json:
         """What `result.json` holds under `depth_curve`."""
         return {
+            "metric": self.metric,
             "chance": self.chance,
             "best": self.best,
             "recommended": self.recommended,
             "probe_is_enough": self.probe_is_enough,
             "points": [
-                {"depth": p.depth, "block": p.block, "accuracy": p.accuracy.to_dict()}
+                {"depth": p.depth, "block": p.block, "score": p.score.to_dict()}
                 for p in self.points
             ],
         }
@@ -76,17 +82,19 @@ def depth_curve(
     backbone: Backbone,
     pixels: Pixels,
     digests: Sequence[bytes],
-    targets: IntArray,
-    classes: int,
+    tasks: Sequence[Task],
+    targets: Targets,
 ) -> DepthCurve:
-    """Ridge leave-one-out accuracy of every block's pooled output, from one pass of the backbone.
+    """What ridge regression makes of every block's pooled output, each row judged without itself.
+
+    One pass of the backbone gives all of it.
 
     Args:
         backbone: Pretrained, on the device on which it runs.
         pixels: The decoded pictures.
         digests: Digests of the N rows to judge on.
-        targets: (N,) class indices.
-        classes: C.
+        tasks: What each label column asks for.
+        targets: Of these rows.
 
     Raises:
         CallsVary: The backbone's forward pass depends on the batch size.
@@ -95,27 +103,40 @@ def depth_curve(
     values = _pooled_values(pooled, pixels, digests)
     edges = np.cumsum((0, *pooled.widths))
     columns = [values[:, low:high] for low, high in pairwise(edges)]
-    right = [ridge_right(features, targets, classes) for features in columns]
+    gains = [ridge_over_tasks(features, tasks, targets) for features in columns]
     names = [block.name for block in backbone.blocks]
-    return curve_of(names, right, float(np.bincount(targets).max() / len(targets)))
+    return curve_of(names, gains, chance_of(tasks, targets), chosen_by(tasks))
 
 
-def curve_of(names: Sequence[str], right: Sequence[BoolArray], chance: float) -> DepthCurve:
-    """The curve from the rows that each depth gets right.
+def chance_of(tasks: Sequence[Task], targets: Targets) -> float:
+    """The figure of always naming the commonest class, or the mean; the mean over tasks."""
+    found = [
+        support(task, column).max() / max(is_labelled(task, column).sum(), 1)
+        if task.kind == "classification"
+        else 0.0
+        for task, column in zip(tasks, unpack(tasks, targets), strict=True)
+    ]
+    return float(np.mean(found))
 
-    >>> right = [np.arange(10) < n for n in (2, 8, 9)]
-    >>> curve_of(["a", "b", "c"], right, 0.2).recommended
+
+def curve_of(
+    names: Sequence[str], gains: Sequence[Float64Array], chance: float, metric: str = "accuracy"
+) -> DepthCurve:
+    """The curve from what each row gains at each depth.
+
+    >>> gains = [(np.arange(10) < n) * 1.0 for n in (2, 8, 9)]
+    >>> curve_of(["a", "b", "c"], gains, 0.2).recommended
     3
     """
     points = tuple(
         DepthPoint(depth, name, share(rows))
-        for depth, (name, rows) in enumerate(zip(names, right, strict=True), start=1)
+        for depth, (name, rows) in enumerate(zip(names, gains, strict=True), start=1)
     )
-    values = [point.accuracy.value for point in points]
+    values = [point.score.value for point in points]
     wanted = chance + RISE * (max(values) - chance)
-    recommended = next(point.depth for point in points if point.accuracy.value >= wanted)
-    enough = points[-1].accuracy.high >= max(values)
-    return DepthCurve(points, chance, int(np.argmax(values)) + 1, recommended, enough)
+    recommended = next(point.depth for point in points if point.score.value >= wanted)
+    enough = points[-1].score.high >= max(values)
+    return DepthCurve(points, metric, chance, int(np.argmax(values)) + 1, recommended, enough)
 
 
 def _pooled_values(pooled: PooledBlocks, pixels: Pixels, digests: Sequence[bytes]) -> FloatArray:

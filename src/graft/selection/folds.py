@@ -9,6 +9,7 @@ import numpy as np
 from graft.data import Split
 from graft.data.units import units_of
 from graft.runs.preparation import Prepared
+from graft.selection.sample import strata_of
 from graft.types import IntArray
 
 FOLDS = 5
@@ -26,11 +27,12 @@ def with_fold(prepared: Prepared, fold: int, seed: int) -> tuple[Prepared, IntAr
 
     Fold `fold` is what the choice is scored on; the next one takes the place of the validation
     part, so that early stopping never sees the rows that are scored. Copies and groups stay
-    together, and every class keeps training rows: one with a single unit is never held out.
+    together, and every class (of other tasks, every stratum) keeps training rows: one with a
+    single unit is never held out.
     """
     examples, split = prepared.examples, prepared.split
     rows = np.sort(np.concatenate([split.train, split.validation]))
-    targets = np.asarray(examples.targets)
+    targets = strata_of(examples, np.arange(len(examples)))
     groups = [] if examples.groups is None else [examples.groups.tolist()]
     number = deal(units_of(rows, [list(prepared.digests), *groups]), targets, seed)
     scored = rows[number[rows] == fold]
@@ -49,7 +51,7 @@ def deal(units: list[IntArray], targets: IntArray, seed: int) -> IntArray:
 
     Args:
         units: Rows that stay together.
-        targets: (N,) class indices of all rows.
+        targets: (N,) class or stratum of all rows.
         seed: Same seed, same folds.
     """
     number = np.full(len(targets), -1, dtype=np.int64)

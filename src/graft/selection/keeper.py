@@ -21,11 +21,14 @@ class Keeper:
         folder: Where to.
         describe: What the result says of the search, as it stands.
         best: The trial whose model is on the disk.
+        stands_in: Whether it only does so until one comes that may win: a probe where the user
+            named another strategy.
     """
 
     folder: RunFolder
     describe: Callable[[], Json]
     best: Trial | None = None
+    stands_in: bool = False
 
     def offer(self, trial: Trial, *, eligible: bool = True) -> None:
         """Write a trained trial if it is the first, or better than the best on its rows.
@@ -38,8 +41,10 @@ class Keeper:
         """
         if trial.attempt is None:
             return
-        if self.best is None or (eligible and better(trial, self.best)):
+        first = self.best is None or (eligible and self.stands_in)
+        if first or (eligible and self.best is not None and better(trial, self.best)):
             self.put(trial)
+            self.stands_in = not eligible
         else:
             trial.attempt = None
 

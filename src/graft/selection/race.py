@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graft.selection.folds import FOLDS
 from graft.selection.grid import Choice
 from graft.selection.keeper import Keeper
 from graft.selection.ranking import Candidate
@@ -19,8 +20,12 @@ from graft.selection.trial import SPENT, STANDARD, Trial, Trials
 from graft.training.stage import FEWEST_EPOCHS, MOST_EPOCHS, TARGET_STEPS
 
 # Share of the epochs, and the folds, of each rung.
-RUNGS = ((1 / 8, STANDARD), (1 / 3, STANDARD), (1.0, STANDARD))
-RUNGS_FEW = ((1 / 4, (0,)), (1.0, (1, 2)))
+Rungs = tuple[tuple[float, tuple[int, ...]], ...]
+RUNGS: Rungs = ((1 / 8, STANDARD), (1 / 3, STANDARD), (1.0, STANDARD))
+FIRST_SHARE = 1 / 4
+# Held-out rows that each of the two rungs on folds should have, and the most folds for them.
+FIRST_ROWS, SECOND_ROWS = 40, 70
+FIRST_FOLDS, SECOND_FOLDS = 2, 3
 # One in so many goes on to the next rung.
 KEPT = 3
 FEWEST_TRIAL_EPOCHS = 2
@@ -51,21 +56,29 @@ class Race:
             few: Whether to judge on folds instead of the validation part.
         """
         contenders, winner = list(choices), None
-        for share, folds in RUNGS_FEW if few else RUNGS:
+        rungs = rungs_on_folds(self._outside()) if few else RUNGS
+        references = {folds: self._references(probes, folds) for _, folds in rungs}
+        if self.eligible_probes and _any_perfect([*references.values()]):
+            self._drop(contenders, "not tried: the probe gets every held-out row right")
+            return
+        for share, folds in rungs:
             if not contenders or self.over():
                 break
-            references = self._references(probes, folds)
-            if self.eligible_probes and any(_perfect(trial) for trial in references):
-                self._drop(contenders, "not tried: the probe gets every held-out row right")
-                return
             rung = [self._try(choice, share, folds) for choice in contenders]
-            best = min(references, key=_order, default=None) if self.eligible_probes else None
-            survivors = leave(rung, best, math.ceil(len(rung) / KEPT))
+            known = references[folds] if self.eligible_probes else []
+            best = min(known, key=_order, default=None)
+            # Half-trained choices are not measured against a probe, which is trained to the end.
+            survivors = leave(rung, best if share == 1 else None, math.ceil(len(rung) / KEPT))
             contenders = [trial.choice for trial in survivors]
             ahead = survivors and (best is None or _order(survivors[0]) < _order(best))
             winner = survivors[0] if ahead else None
         if few and winner is not None:
             self._carry_out(winner)
+
+    def _outside(self) -> int:
+        """Rows that are not for testing."""
+        split = next(iter(self.trials.prepared.values())).split
+        return len(split.train) + len(split.validation)
 
     def over(self) -> bool:
         """Whether the budget is spent."""
@@ -134,6 +147,21 @@ class Race:
         self.trials.done += [Trial(choice, None, STANDARD, outcome=reason) for choice in choices]
 
 
+def rungs_on_folds(rows: int) -> Rungs:
+    """Two rungs on folds of their own: as many folds as give rows enough to tell choices apart.
+
+    Args:
+        rows: Training and validation rows.
+
+    >>> rungs_on_folds(50), rungs_on_folds(500)
+    (((0.25, (0, 1)), (1.0, (2, 3, 4))), ((0.25, (0,)), (1.0, (1,))))
+    """
+    fold = max(rows / FOLDS, 1)
+    first = min(FIRST_FOLDS, math.ceil(FIRST_ROWS / fold))
+    second = min(SECOND_FOLDS, math.ceil(SECOND_ROWS / fold))
+    return (FIRST_SHARE, tuple(range(first))), (1.0, tuple(range(first, first + second)))
+
+
 def leave(rung: Sequence[Trial], reference: Trial | None, places: int) -> list[Trial]:
     """The trials of a rung that go on, the best first; the others are told why not.
 
@@ -165,5 +193,13 @@ def _beaten(trial: Trial, leader: Trial) -> bool:
     return leader.evidence.beats(trial.evidence)
 
 
-def _perfect(trial: Trial) -> bool:
-    return trial.evidence is not None and bool(trial.evidence.right.all())
+def _any_perfect(references: Sequence[Sequence[Trial]]) -> bool:
+    """Whether one of the probes gets every row right on which it is judged, on all folds.
+
+    Args:
+        references: For each set of folds the trials of the probes, in the same order.
+    """
+    return any(
+        all(trial.evidence is not None and (trial.evidence.gains == 1).all() for trial in probe)
+        for probe in zip(*references, strict=False)
+    )

@@ -12,18 +12,21 @@ import torch
 
 from graft.backbones.backbone import Backbone
 from graft.backbones.load import load_backbone, modality_of
+from graft.backbones.offline import offline_backbones
 from graft.bank import bank_folder
 from graft.data import Examples, read, split
+from graft.data.columns import Wanted
 from graft.device import pick_device
 from graft.errors import DataError, UnknownNameError, UserError
 from graft.heads.build import build_head
 from graft.network import Network
 from graft.progress import Progress, Silent
 from graft.runs.modality import parts_of
-from graft.selection.sample import MOST_ROWS, require_single_label, sample_rows
+from graft.selection.sample import MOST_ROWS, sample_rows
 from graft.selection.scores import FeatureScores, mean_ranks, score_features
 from graft.selection.speed import Cost, measure_cost
-from graft.types import FloatArray, Json
+from graft.tasks.several import chosen_by, task_name
+from graft.types import FloatArray, Json, Task, output_names
 
 LARGEST = "always the largest"
 
@@ -70,14 +73,14 @@ class Ranking:
     Attributes:
         source: The data set, as it was named.
         rows: How many rows the scores rest on.
-        classes: C.
+        tasks: What each label column asks for.
         candidates: What could be scored.
         failed: Name and reason of what could not be loaded.
     """
 
     source: str
     rows: int
-    classes: int
+    tasks: tuple[Task, ...]
     candidates: tuple[Candidate, ...]
     failed: tuple[tuple[str, str], ...]
 
@@ -98,7 +101,9 @@ class Ranking:
         return {
             "data": self.source,
             "rows": self.rows,
-            "classes": self.classes,
+            "task": task_name(self.tasks),
+            "classes": len(output_names(self.tasks)),
+            "metric": chosen_by(self.tasks),
             "best": self.best.backbone,
             "constant": constant,
             "candidates": [candidate.to_dict() for candidate in self.candidates],
@@ -106,11 +111,11 @@ class Ranking:
         }
 
     def points_lost(self, other: Candidate) -> Json:
-        """How much ridge accuracy another candidate loses against the best, on the same rows.
+        """How much of the ridge figure another candidate loses against the best, on the same rows.
 
         The interval is the normal one of the mean paired difference.
         """
-        apart = self.best.scores.right.astype(float) - other.scores.right
+        apart = self.best.scores.gains - other.scores.gains
         value = float(apart.mean())
         half = 1.96 * float(apart.std()) / max(len(apart), 1) ** 0.5
         return {"value": value, "low": value - half, "high": value + half}
@@ -118,11 +123,14 @@ class Ranking:
 
 def rank_backbones(
     data: object,
-    names: Sequence[str],
+    names: Sequence[str] | None,
     *,
-    columns: dict[str, str | None],
+    wanted: Wanted,
+    test: object = None,
     weights: str = "pretrained",
     size: int | None = None,
+    long: str = "truncate",
+    pooling: str | None = None,
     most_rows: int = MOST_ROWS,
     seed: int = 0,
     device: str = "auto",
@@ -135,10 +143,13 @@ def rank_backbones(
 
     Args:
         data: Any labelled source that `fit` takes.
-        names: `bundled`, timm names, folders; at least one.
-        columns: `input`, `label`, `group` and `test`, None where they are to be found.
+        names: Names or folders of backbones, at least one; None takes those that need no network.
+        wanted: Columns and task, as far as they are named.
+        test: Another source that becomes the test part.
         weights: `pretrained`, `random` or a weights file.
-        size: Height and width in pixels instead of each checkpoint's own.
+        size: Height and width in pixels, or longest text in tokens, instead of each checkpoint's.
+        long: What becomes of longer texts.
+        pooling: Of token vectors; None takes each checkpoint's own.
         most_rows: The largest number of rows to look at.
         seed: Of the split and of random weights.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -149,24 +160,26 @@ def rank_backbones(
     """
     listener = progress or Silent()
     target = pick_device(device)
-    if not names:
+    if names is not None and not names:
         raise UnknownNameError("No backbone was named", next="name some with --backbones A B C")
     examples = read(
         data,
-        input=columns["input"],
-        label=columns["label"],
-        group=columns["group"],
-        test=columns["test"],
-        modality=modality_of(names[0]),
+        input=wanted.input,
+        label=wanted.label,
+        labels=wanted.labels,
+        task=wanted.task,
+        group=wanted.group,
+        test=test,
+        modality=modality_of(names[0]) if names else None,
     )
-    require_single_label(examples)
+    known = offline_backbones(examples.modality) if names is None else names
     parts = split(examples, seed=seed)
     outside = np.sort(np.concatenate([parts.train, parts.validation]))
     sample = examples.take(sample_rows(examples, outside, most_rows))
-    bench = Bench(sample, target, len(parts.train), listener)
+    bench = Bench(sample, target, len(parts.train), listener, long, pooling)
     scored: list[Candidate] = []
     failed: list[tuple[str, UserError]] = []
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(known):
         try:
             scored.append(bench.score(name, weights=weights, size=size, seed=seed))
         except UserError as problem:
@@ -174,7 +187,7 @@ def rank_backbones(
     if not scored:
         raise failed[0][1]
     reasons = tuple((name, problem.found) for name, problem in failed)
-    return Ranking(examples.source, len(sample), len(sample.labels), in_order(scored), reasons)
+    return Ranking(examples.source, len(sample), sample.tasks, in_order(scored), reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,25 +199,33 @@ class Bench:
         device: Where the backbones run.
         training_rows: Rows that training would see.
         progress: Told how far the work is.
+        long: What becomes of longer texts.
+        pooling: Of token vectors; None takes each checkpoint's own.
     """
 
     sample: Examples
     device: torch.device
     training_rows: int
     progress: Progress
+    long: str = "truncate"
+    pooling: str | None = None
 
     def score(self, name: str, *, weights: str, size: int | None, seed: int) -> Candidate:
         """Load one backbone, score its features and measure its cost.
 
         Raises:
-            UserError: It cannot be loaded, or its features are not finite.
+            UserError: It cannot be loaded, takes other inputs, or its features are not finite.
         """
         begun = perf_counter()
         self.progress.say(f"{name} ...")
-        backbone = load_backbone(name, weights=weights, size=size, seed=seed).to(self.device)
-        features, rows = sample_features(self.sample, backbone, self.device, self.progress)
-        scores = score_features(features, rows.targets, len(rows.labels))
-        cost = measure_cost(backbone, self.device)
+        backbone = load_backbone(
+            name, weights=weights, size=size, long=self.long, pooling=self.pooling, seed=seed
+        ).to(self.device)
+        if backbone.modality != self.sample.modality:
+            raise DataError(f"It takes {parts_of(backbone.modality).plural}, which these are not")
+        features, rows, length = sample_features(self.sample, backbone, self.device, self.progress)
+        scores = score_features(features, rows.tasks, rows.targets)
+        cost = measure_cost(backbone, self.device, length)
         return Candidate(name, scores, cost, self.training_rows, perf_counter() - begun)
 
 
@@ -217,8 +238,8 @@ def in_order(scored: Sequence[Candidate]) -> tuple[Candidate, ...]:
 
 def sample_features(
     sample: Examples, backbone: Backbone, device: torch.device, progress: Progress
-) -> tuple[FloatArray, Examples]:
-    """Pooled features (N, D) of the readable rows, and these rows.
+) -> tuple[FloatArray, Examples, int | None]:
+    """Pooled features (N, D) of the readable rows, these rows, and the mean length of texts.
 
     Raises:
         DataError: None of the pictures can be read.
@@ -236,4 +257,5 @@ def sample_features(
     network = Network(backbone, build_head("linear", backbone.num_features, 2)).to(device)
     feed = parts.open_feed(opened, digests, network, device, root, progress)
     values = feed.activations(len(backbone.blocks), backbone)(np.arange(len(digests)))
-    return values.numpy(), sample.without(opened.faults)
+    length = opened.facts(sample.source, digests).get("mean_length")
+    return values.numpy(), sample.without(opened.faults), length

@@ -5,31 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from graft.data import Examples
-from graft.data.targets import is_plain
+from graft.data.targets import strata
 from graft.data.units import units_of
-from graft.errors import DataError
 from graft.evaluation.baselines import stratified_rows
 from graft.types import IntArray
 
 MOST_ROWS = 2000
 
 
-def require_single_label(examples: Examples) -> None:
-    """Choices are made by accuracy, which only single-label classification has.
-
-    Raises:
-        DataError: The data have another task, or several.
-    """
-    if not is_plain(examples.tasks):
-        raise DataError(
-            "Ranking, --budget and --compare choose by accuracy, and these labels have none",
-            allowed="one column with one label per row",
-            next="leave the option out, or name one column with --label",
-        )
+def strata_of(examples: Examples, rows: IntArray) -> IntArray:
+    """(N,) one stratum for each of these rows: its class, or one of those that it is split by."""
+    members = strata(examples.tasks, examples.targets[rows])
+    return np.array([row[-1] for row in members], dtype=np.int64)
 
 
 def sample_rows(examples: Examples, rows: IntArray, most: int = MOST_ROWS) -> IntArray:
-    """At most `most` of the rows, each class in proportion, sorted; same data, same choice.
+    """At most `most` of the rows, each stratum in proportion, sorted; same data, same choice.
 
     Leave-one-out is only honest where rows are independent, so of equal pictures, and of the rows
     of one group, the first stands for all.
@@ -45,4 +36,4 @@ def sample_rows(examples: Examples, rows: IntArray, most: int = MOST_ROWS) -> In
     else:
         units = units_of(rows, keys)
     alone = np.array([unit[0] for unit in units], dtype=np.int64)
-    return alone[stratified_rows(examples.targets[alone], most)]
+    return alone[stratified_rows(strata_of(examples, alone), most)]

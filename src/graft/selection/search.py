@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from graft.backbones.calls import CallsVary
+from graft.backbones.offline import offline_backbones
 from graft.bank.pixels import Pixels
 from graft.device import pick_device
 from graft.errors import UnknownNameError, UserError
@@ -16,7 +17,7 @@ from graft.progress import Progress
 from graft.recipe import Recipe
 from graft.run import Finished, check_names
 from graft.runs.folder import RunFolder, default_folder, open_run_folder
-from graft.runs.preparation import Prepared
+from graft.runs.preparation import Prepared, read_examples
 from graft.selection.account import account, first_line, winner_line
 from graft.selection.budget import Budget, BudgetSpentError, Watched
 from graft.selection.compare import comparison
@@ -28,6 +29,7 @@ from graft.selection.race import Race
 from graft.selection.ranking import Bench, Candidate, Ranking, in_order
 from graft.selection.sample import sample_rows
 from graft.selection.trial import Trial, Trials
+from graft.tasks.several import chosen_by
 from graft.types import IntArray, Json
 
 MOST_FINALISTS = 2
@@ -39,7 +41,7 @@ def search(
     recipe: Recipe,
     budget: float,
     *,
-    backbones: Sequence[str],
+    backbones: Sequence[str] | None,
     data: object = None,
     out: Path | None = None,
     progress: Progress,
@@ -54,7 +56,7 @@ def search(
     Args:
         recipe: What it names (strategy, rate, epochs, head ...) is kept, the rest is chosen.
         budget: Seconds for the search with the winner's test figures, without `compare`.
-        backbones: The candidates, at least one.
+        backbones: The candidates, at least one; None takes those that need no network.
         data: The data set, where it is an object rather than `recipe.data`.
         out: The run folder; None takes `runs/<time>-<data>`.
         progress: Told how far the work is.
@@ -64,13 +66,17 @@ def search(
         UserError: The data, a name, the machine or the output folder is at fault.
     """
     check_names(recipe)
-    if not backbones:
+    if backbones is not None and not backbones:
         raise UnknownNameError("No backbone was named", next="name some with --backbone A,B")
     with open_run_folder(out or default_folder(recipe.data)) as folder:
         clock = Budget(budget)
         source = recipe.data if data is None else data
+        names = backbones
+        if names is None:
+            unnamed = recipe.model_copy(update={"backbone": None})
+            names = offline_backbones(read_examples(unnamed, source).modality)
         trials = Trials(recipe, source, Watched(progress, clock))
-        return Search(tuple(dict.fromkeys(backbones)), folder, trials).run(compare=compare)
+        return Search(tuple(dict.fromkeys(names)), folder, trials).run(compare=compare)
 
 
 @dataclass(slots=True)
@@ -110,7 +116,7 @@ class Search:
         assert keeper.best is not None
         keeper.best.outcome = "won"
         budget.reserve = -np.inf  # so is the last
-        self.trials.progress.say(winner_line(keeper.best, self.probes[0]))
+        self.trials.progress.say(winner_line(keeper.best, self.probes[0], self.metric))
         extra = self.describe(keeper.best)
         if compare:
             extra |= comparison(keeper.attempt(), self.trials.data, self.trials.progress)
@@ -128,12 +134,17 @@ class Search:
             found["depth_curve"] = self.curves[name].to_dict()
         return found
 
+    @property
+    def metric(self) -> str:
+        """The figure by which choices are made."""
+        return chosen_by(next(iter(self.trials.prepared.values())).examples.tasks)
+
     def _ranking(self) -> Ranking:
         first = next(iter(self.trials.prepared.values()))
         rows = sample_rows(first.examples, outside(first))
         reasons = tuple((name, problem.found) for name, problem in self.failed)
-        labels = len(first.examples.labels)
-        return Ranking(first.examples.source, len(rows), labels, in_order(self.ranked), reasons)
+        tasks = first.examples.tasks
+        return Ranking(first.examples.source, len(rows), tasks, in_order(self.ranked), reasons)
 
     def _first_result(self, keeper: Keeper) -> None:
         """Probe and scores of the first backbone that loads.
@@ -151,7 +162,8 @@ class Search:
             self._score(name)
             self._probe(name, keeper)
             budget = self.trials.progress.budget
-            self.trials.progress.say(first_line(self.ranked[0], self.probes[0], budget.spent()))
+            line = first_line(self.ranked[0], self.probes[0], self.metric, budget.spent())
+            self.trials.progress.say(line)
             return
         raise self.failed[0][1]
 
@@ -167,9 +179,8 @@ class Search:
     def _score(self, name: str) -> None:
         base, first = self.trials.base, next(iter(self.trials.prepared.values()))
         sample = first.examples.take(sample_rows(first.examples, outside(first)))
-        bench = Bench(
-            sample, pick_device(base.device), len(first.split.train), self.trials.progress
-        )
+        rows, device = len(first.split.train), pick_device(base.device)
+        bench = Bench(sample, device, rows, self.trials.progress, base.long, base.pooling)
         scored = bench.score(name, weights=base.weights, size=base.size, seed=base.seed)
         self.ranked.append(scored)
 
@@ -205,7 +216,7 @@ class Search:
         targets = prepared.examples.targets[rows]
         try:
             self.curves[name] = depth_curve(
-                backbone, prepared.opened, digests, targets, len(prepared.examples.labels)
+                backbone, prepared.opened, digests, prepared.examples.tasks, targets
             )
         except CallsVary:
             return gradient_choices(self.trials.base, backbone, usual)

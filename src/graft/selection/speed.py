@@ -22,7 +22,7 @@ class Cost:
     """What using a backbone takes on this machine.
 
     Attributes:
-        images_per_second: Of the forward pass, measured.
+        images_per_second: Pictures or texts that the forward pass takes a second, measured.
         parameters: Of the backbone without its classifier.
         megabytes: Of its parameters and buffers.
     """
@@ -42,9 +42,15 @@ class Cost:
         return PASSES_PER_STEP * epochs * self.probe_seconds(rows)
 
 
-def measure_cost(backbone: Backbone, device: torch.device) -> Cost:
-    """Time the forward pass on this device, the median of up to five batches of 16."""
-    inputs = backbone.dry_inputs(BATCH).to(device)
+def measure_cost(backbone: Backbone, device: torch.device, length: int | None = None) -> Cost:
+    """Time the forward pass on this device, the median of up to five batches of 16.
+
+    Args:
+        backbone: On the device.
+        device: Where it runs.
+        length: Tokens of a text; None for pictures.
+    """
+    inputs = backbone.dry_inputs(BATCH, length).to(device)
     times: list[float] = []
     backbone.eval()
     with torch.inference_mode():

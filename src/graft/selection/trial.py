@@ -11,6 +11,8 @@ import numpy as np
 from graft.backbones.backbone import Backbone
 from graft.backbones.load import load_backbone
 from graft.bank import bank_folder
+from graft.closedform.linear import Float64Array
+from graft.data.targets import is_plain
 from graft.errors import DivergenceError
 from graft.evaluation import log_loss
 from graft.recipe import Recipe
@@ -19,10 +21,10 @@ from graft.runs.preparation import Prepared, prepare, read_examples
 from graft.selection.budget import BudgetSpentError, Watched
 from graft.selection.folds import with_fold
 from graft.selection.grid import Choice
-from graft.selection.sample import require_single_label
-from graft.selection.scores import BoolArray, share
+from graft.selection.scores import share
+from graft.tasks.several import Held
 from graft.training import History
-from graft.types import FloatArray, IntArray, Interval, Json
+from graft.types import IntArray, Interval, Json
 
 STANDARD: tuple[int, ...] = ()
 """In place of folds: the run's own training and validation part."""
@@ -34,26 +36,27 @@ class Evidence:
     """What a choice does on rows that it was not trained on.
 
     Attributes:
-        right: (N,) which rows it gets right.
-        loss: Mean log loss.
+        gains: (N,) what each row adds to the figure that choices are made by: of one class a row
+            1 where it is right.
+        loss: Mean log loss of one class a row, which decides between equals; else 0.
     """
 
-    right: BoolArray
+    gains: Float64Array
     loss: float
 
     @property
-    def accuracy(self) -> Interval:
-        """The share of rows that are right, with Wilson's interval."""
-        return share(self.right)
+    def score(self) -> Interval:
+        """The figure with its interval."""
+        return share(self.gains)
 
     @property
     def order(self) -> tuple[float, float]:
-        """The better evidence has the smaller order: accuracy first, then log loss."""
-        return -float(self.right.mean()), self.loss
+        """The better evidence has the smaller order: the figure first, then log loss."""
+        return -float(self.gains.mean()), self.loss
 
     def beats(self, other: Evidence) -> bool:
-        """Whether the 95 % interval of the paired difference in accuracy lies above 0."""
-        apart = self.right.astype(np.float64) - other.right
+        """Whether the 95 % interval of the paired difference lies above 0."""
+        apart = self.gains - other.gains
         half = 1.96 * float(apart.std()) / len(apart) ** 0.5
         return bool(float(apart.mean()) - half > 0)
 
@@ -88,8 +91,8 @@ class Trial:
             "epochs": self.epochs,
             "judged_on": f"{len(self.folds)} folds" if self.folds else "validation",
             "seconds": round(self.seconds, 3),
-            "accuracy": evidence.accuracy.to_dict() if evidence else None,
-            "log_loss": evidence.loss if evidence else None,
+            "score": evidence.score.to_dict() if evidence else None,
+            "log_loss": evidence.loss or None if evidence else None,
             "outcome": self.outcome,
         }
 
@@ -131,7 +134,6 @@ class Trials:
         if backbone.name not in self.prepared:
             base = self.base.model_copy(update={"backbone": backbone.name})
             examples = read_examples(base, self.data)
-            require_single_label(examples)
             found = prepare(base, examples, backbone, bank_folder(), self.progress)
             self.prepared[backbone.name] = found
         return self.prepared[backbone.name]
@@ -147,7 +149,7 @@ class Trials:
                 trial.attempt = self.attempt(choice, epochs)
                 rows = trial.attempt.prepared.split.validation
                 if len(rows):
-                    trial.evidence = evidence_of([predictions(trial.attempt, rows)])
+                    trial.evidence = evidence_of([held_out(trial.attempt, rows)])
         except DivergenceError as problem:
             trial.outcome = f"diverged: {problem.found}"
         except BudgetSpentError:
@@ -171,18 +173,20 @@ class Trials:
         for fold in trial.folds:
             whole = self.prepared[trial.choice.backbone]
             part, rows = with_fold(whole, fold, self.base.seed)
-            judged.append(predictions(self.attempt(trial.choice, trial.epochs, part), rows))
+            judged.append(held_out(self.attempt(trial.choice, trial.epochs, part), rows))
         return evidence_of(judged)
 
 
-def predictions(attempt: Attempt, rows: IntArray) -> tuple[FloatArray, IntArray]:
-    """Probabilities (N, C) and targets (N,) of rows that the attempt was not trained on."""
-    targets = np.asarray(attempt.prepared.examples.targets)[rows].astype(np.int64)
-    return attempt.predictor()(rows), targets
+def held_out(attempt: Attempt, rows: IntArray) -> Held:
+    """Answers of the attempt for rows that it was not trained on."""
+    examples = attempt.prepared.examples
+    return Held(examples.tasks, attempt.predictor()(rows), examples.targets[rows])
 
 
-def evidence_of(judged: Sequence[tuple[FloatArray, IntArray]]) -> Evidence:
-    """The evidence of probabilities and targets, pooled."""
-    probabilities = np.concatenate([predicted for predicted, _ in judged])
-    targets = np.concatenate([known for _, known in judged])
-    return Evidence(probabilities.argmax(axis=1) == targets, log_loss(probabilities, targets))
+def evidence_of(judged: Sequence[Held]) -> Evidence:
+    """The evidence of some rows, pooled."""
+    tasks = judged[0].tasks
+    answers = np.concatenate([held.answers for held in judged])
+    targets = np.concatenate([held.targets for held in judged])
+    loss = log_loss(answers, targets.astype(np.int64)) if is_plain(tasks) else 0.0
+    return Evidence(Held(tasks, answers, targets).gains(), loss)

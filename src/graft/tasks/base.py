@@ -5,6 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import numpy as np
+
+from graft.closedform.linear import Float64Array
 from graft.types import FloatArray, IntArray, Json, Targets, Task
 
 MOST_ERRORS = 12
@@ -35,10 +38,12 @@ class TaskKind(ABC):
     Attributes:
         main: The metric that stands for all others.
         higher_is_better: The direction in which it improves.
+        chosen_by: The figure by which models are chosen, a mean over rows.
     """
 
     main: str
     higher_is_better: bool = True
+    chosen_by: str = "r2"
 
     @abstractmethod
     def answers(self, outputs: FloatArray) -> FloatArray:
@@ -74,6 +79,10 @@ class TaskKind(ABC):
         `difference` and `message`."""
 
     @abstractmethod
+    def gains(self, rows: Answered) -> Float64Array:
+        """(N,) what each row adds to the figure `chosen_by`, which is their mean."""
+
+    @abstractmethod
     def row(self, task: Task, answers: FloatArray) -> Json:
         """What is told of one row's answers (C,)."""
 
@@ -84,3 +93,23 @@ class TaskKind(ABC):
     @abstractmethod
     def worst(self, rows: Answered) -> list[tuple[int, Json]]:
         """The worst answers, the worst first: row number and what to tell of it."""
+
+
+def explained(answers: FloatArray, targets: FloatArray) -> Float64Array:
+    """(N,) `1 - (t - a)^2 / var(t)`, the mean over columns: its mean over rows is R squared.
+
+    Columns that do not vary say nothing and are left out; without any other, all rows have 0.
+
+    Args:
+        answers: (N, K).
+        targets: (N, K).
+
+    >>> explained(np.array([[1.0], [1.0]]), np.array([[0.0], [2.0]])).tolist()
+    [0.0, 0.0]
+    """
+    variance = targets.var(axis=0)
+    kept = variance > 0
+    if not kept.any():
+        return np.zeros(len(targets))
+    squared = (targets[:, kept] - answers[:, kept]) ** 2 / variance[kept]
+    return np.asarray(1 - squared.mean(axis=1), dtype=np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from graft.closedform import fit_probe, softmax
+from graft.closedform.linear import Float64Array
 from graft.evaluation import evaluate, knn, majority, transfer_verdict, wrongest
 from graft.tasks.base import MOST_ERRORS, Answered, TaskKind
 from graft.types import FloatArray, Json, Targets, Task
@@ -14,6 +15,7 @@ class Classification(TaskKind):
     """Probabilities that sum to one; the most probable class is the answer."""
 
     main = "accuracy"
+    chosen_by = "accuracy"
 
     def answers(self, outputs: FloatArray) -> FloatArray:
         """The softmax, in float64."""
@@ -50,6 +52,10 @@ class Classification(TaskKind):
             rows.answers, baseline, rows.targets, groups=rows.groups, against=against
         )
         return found.to_dict()
+
+    def gains(self, rows: Answered) -> Float64Array:
+        """1 where the most probable class is right, else 0."""
+        return np.asarray(rows.answers.argmax(axis=1) == rows.targets, dtype=np.float64)
 
     def row(self, task: Task, answers: FloatArray) -> Json:
         """`label` and `probabilities`."""

@@ -9,7 +9,7 @@ from graft.closedform import fit_one_vs_rest, knn_means
 from graft.closedform.linear import Float64Array
 from graft.evaluation.labels import THRESHOLD, bootstrap_labels, label_figures, per_label
 from graft.evaluation.transfer import compared
-from graft.tasks.base import MOST_ERRORS, Answered, TaskKind
+from graft.tasks.base import MOST_ERRORS, Answered, TaskKind, explained
 from graft.types import FloatArray, Json, Targets, Task
 
 
@@ -62,6 +62,10 @@ class MultiLabel(TaskKind):
             rows.groups,
             against,
         )
+
+    def gains(self, rows: Answered) -> Float64Array:
+        """The share of the labels' variance that the probabilities explain."""
+        return explained(rows.answers, rows.targets)
 
     def row(self, task: Task, answers: FloatArray) -> Json:
         """`labels`, those above the threshold, and `probabilities` of all."""

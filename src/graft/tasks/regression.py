@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from graft.closedform import fit_quantities, knn_means
+from graft.closedform.linear import Float64Array
 from graft.evaluation.quantities import bootstrap_quantities, quantity_figures
 from graft.evaluation.transfer import compared
-from graft.tasks.base import MOST_ERRORS, Answered, TaskKind
+from graft.tasks.base import MOST_ERRORS, Answered, TaskKind, explained
 from graft.types import FloatArray, Json, Targets, Task
 
 MOST_POINTS = 500
@@ -64,6 +65,10 @@ class Regression(TaskKind):
             rows.groups,
             against,
         )
+
+    def gains(self, rows: Answered) -> Float64Array:
+        """The share of variance that is explained."""
+        return explained(rows.answers, rows.targets[:, None])
 
     def row(self, task: Task, answers: FloatArray) -> Json:
         """`value`."""

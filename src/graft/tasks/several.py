@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graft.closedform.linear import Float64Array
 from graft.data.targets import is_labelled, unpack
 from graft.tasks import TASK_KINDS, Answered, TaskKind
 from graft.types import FloatArray, IntArray, Json, Targets, Task, slices
@@ -29,6 +30,16 @@ def task_name(tasks: Tasks) -> str:
     ('classification', 'multi-task')
     """
     return tasks[0].kind if len(tasks) == 1 else "multi-task"
+
+
+def chosen_by(tasks: Tasks) -> str:
+    """The figure by which models are chosen: one for all tasks, or the mean of several.
+
+    >>> chosen_by([Task()]), chosen_by([Task(), Task("regression")])
+    ('accuracy', 'mean of accuracy and r2')
+    """
+    names = dict.fromkeys(kind_of(task).chosen_by for task in tasks)
+    return " and ".join(names) if len(names) == 1 else f"mean of {' and '.join(names)}"
 
 
 def one_of_classes(outputs: int) -> tuple[Task, ...]:
@@ -100,6 +111,11 @@ class Held:
             },
         }
 
+    def gains(self) -> Float64Array:
+        """(N,) what each row adds to `chosen_by`; see `over_tasks`."""
+        found = [(kind_of(part.task).gains(part), rows) for part, rows in self.parts() if len(rows)]
+        return over_tasks(found, len(self.answers))
+
     def figures(self) -> Json:
         """The metrics alone."""
         found: Json = self.evaluate()["metrics"]
@@ -127,6 +143,22 @@ class Held:
         ]
         longest = max(map(len, found), default=0)
         return [each[turn] for turn in range(longest) for each in found if turn < len(each)]
+
+
+def over_tasks(parts: Sequence[tuple[Float64Array, IntArray]], count: int) -> Float64Array:
+    """(N,) values whose mean is the mean over tasks of the mean over each task's own rows.
+
+    Args:
+        parts: For each task what its rows gain, and their numbers.
+        count: N.
+
+    >>> over_tasks([(np.ones(2), np.arange(2)), (np.zeros(1), np.arange(1))], 4).mean()
+    np.float64(0.5)
+    """
+    total = np.zeros(count)
+    for gains, rows in parts:
+        total[rows] += gains * (count / len(rows) / len(parts))
+    return total
 
 
 def without_metrics(found: Json) -> Json:
