@@ -158,3 +158,34 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pa
 
     root = tmp_path_factory.mktemp("encoders")
     return cache(lambda name: write_encoder(root / name, name))
+
+
+@pytest.fixture(scope="session")
+def tiny_marian(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random Marian model whose pieces are digits. Not to be changed."""
+    from tests.tiny_pairs import reversal, write_marian
+
+    lines = [line for pair in reversal(300) for line in pair]
+    return write_marian(tmp_path_factory.mktemp("marian") / "model", lines)
+
+
+@pytest.fixture(scope="session")
+def translator(tiny_marian: Path, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A model that has learnt to turn digits round. Not to be changed."""
+    from graft.api import fit
+    from tests.tiny_pairs import reversal
+
+    return fit(
+        reversal(1500, longest=5),
+        task="translation",
+        backbone=str(tiny_marian),
+        weights="random",
+        size=20,
+        lr=2e-3,
+        epochs=10,
+        threads=1,
+        device="cpu",
+        label_smoothing=0.0,
+        beams=2,
+        out=tmp_path_factory.mktemp("translator") / "run",
+    )

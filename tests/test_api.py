@@ -81,8 +81,8 @@ def test_every_setting_reaches_the_recipe(monkeypatch: pytest.MonkeyPatch) -> No
         "patience": 2, "accumulate": 2, "clip": 0.5, "seed": 9, "device": "cpu", "threads": 1,
         "storage": "float16", "long": "chunks", "pooling": "max", "mix": "mixup",
         "sampling": "balanced", "labels": "a,b", "balance": "none", "regression_loss": "huber",
-        "loss": "focal:1",
-        "views": 3, "order": "low,high", "bad_files": 0.5,
+        "loss": "focal:1", "source_language": "en", "target_language": "de", "prefix": "p",
+        "beams": 2, "length_penalty": 0.5, "views": 3, "order": "low,high", "bad_files": 0.5,
     }  # fmt: skip
     assert set(values) == set(Recipe.model_fields)
     seen: list[Recipe] = []
@@ -116,6 +116,7 @@ def test_a_setting_wins_over_the_recipe_file(
         "engine": "eager",
         "prefix_batch": 64,
         "views": 2,
+        "label_smoothing": 0.0,
         "seed": 5,
         "data": str(photos),
     }

@@ -52,6 +52,11 @@ def fit(
     size: int | None = None,
     long: str | None = None,
     pooling: str | None = None,
+    source_language: str | None = None,
+    target_language: str | None = None,
+    prefix: str | None = None,
+    beams: int | None = None,
+    length_penalty: float | None = None,
     head: str | None = None,
     dropout: float | None = None,
     strategy: str | None = None,
@@ -109,6 +114,11 @@ def fit(
         size: Height and width in pixels, or longest text in tokens, instead of the checkpoint's.
         long: What becomes of long texts: `truncate`, `head-tail` or `chunks`.
         pooling: Of token vectors; see `graft.recipe.Recipe`.
+        source_language: Of translation, the tokenizer's code of the texts' language.
+        target_language: The same of the translations'.
+        prefix: What stands before every text that is translated.
+        beams: Width of the beam that looks for translations.
+        length_penalty: Of the beam.
         head: `linear`, or `mlp:WIDTH[,WIDTH]`.
         dropout: Share of features dropped in front of the head's last layer.
         strategy: Of `graft.strategies.STRATEGIES`, and modifiers after plus signs: `top-k:2+ema`.

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 
 from graft.data import Examples, read, read_inputs
-from graft.data.examples import Input
+from graft.data.examples import TRANSLATION, Input
 from graft.data.targets import is_plain
 from graft.errors import DataError, UserError, unknown_name
 from graft.export.native import LoadedModel, load_model, save_model
 from graft.export.onnx_export import Exported, export_onnx, require_onnx
 from graft.network import Network
+from graft.runs import translating
 from graft.runs.folder import read_result
 from graft.runs.modality import parts_of
 from graft.tasks.several import Held, answers_of, row_of
@@ -31,8 +32,9 @@ class Prediction:
     Attributes:
         input: The input as it was given.
         answer: What the model says: `label` and `probabilities` of one class; `labels` and
-            `probabilities` of any number; `value` of a quantity; with several label columns
-            `tasks`, these by column. All None where the input could not be read.
+            `probabilities` of any number; `value` of a quantity; `translation`, and `cut` where the
+            text did not fit; with several label columns `tasks`, these by column. All None where
+            the input could not be read.
         error: Why the input could not be read, or None.
     """
 
@@ -59,6 +61,11 @@ class Prediction:
     def value(self) -> float | None:
         """The quantity, in its units."""
         return self.answer.get("value")
+
+    @property
+    def translation(self) -> str | None:
+        """The text in the other language."""
+        return self.answer.get("translation")
 
     @property
     def tasks(self) -> Json:
@@ -111,6 +118,9 @@ class Model:
                 allowed="pictures or texts, folders of them, tables",
                 next="give at least one",
             )
+        if self.task == TRANSLATION:
+            told = translating.tell(self.network, items)
+            return [Prediction(item.name, *row) for item, row in zip(items, told, strict=True)]
         probabilities, reasons = self._answers(items)
         return [
             self._row(item.name, probabilities[row], reasons.get(row))
@@ -166,6 +176,8 @@ class Model:
                 modality=self.network.backbone.modality,
             )
         )
+        if self.task == TRANSLATION:
+            return self._evaluate_translations(examples)
         examples = examples.with_tasks(self.tasks)
         probabilities, reasons = self.probabilities(examples)
         readable = examples.without(reasons)
@@ -180,6 +192,12 @@ class Model:
         set_aside = [{"input": s.input, "reason": s.reason} for s in readable.set_aside]
         counts = {"test": len(readable), "set_aside": len(set_aside)}
         return {**held.evaluate(), "counts": counts, "set_aside": set_aside}
+
+    def _evaluate_translations(self, examples: Examples) -> Json:
+        set_aside = [{"input": s.input, "reason": s.reason} for s in examples.set_aside]
+        counts = {"test": len(examples), "set_aside": len(set_aside)}
+        found = translating.evaluate(self.network, examples)
+        return {**found, "counts": counts, "set_aside": set_aside}
 
     def probabilities(self, examples: Examples) -> tuple[FloatArray, dict[int, str]]:
         """(N, C) answers, NaN for unreadable rows, and row number to reason for those."""

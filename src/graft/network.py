@@ -20,7 +20,9 @@ from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone
 from graft.backbones.calls import Call, CallsVary, Handler, evaluation, intercepted, record
+from graft.backbones.seq2seq import Seq2SeqBackbone
 from graft.heads.head import Head
+from graft.heads.kept import KeptHead
 
 TOLERANCE = 1e-4
 _DRY_ROWS = (2, 3)  # two batch sizes tell which outputs have one row or more per picture
@@ -83,6 +85,14 @@ class Network(nn.Module):
             parts = Split(parts.prefix, _Suffix(self, replace(cut, dense=True)))
             verify_split(parts, self, images)
         return parts
+
+
+def kept_head(backbone: Backbone) -> Head | None:
+    """The backbone's own output layer as a head, where it is kept; None where a new one belongs."""
+    if not isinstance(backbone, Seq2SeqBackbone):
+        return None
+    output = backbone.parts.output
+    return KeptHead(output.layer, output.bias, tied=output.tied)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Recipe(BaseModel):
         test: Another source that becomes the test set.
         labels: Several label columns with commas between them, one task each.
         task: `classification`, `ordinal`, `multi-label` or `regression`, or one per label column
-            with commas between them; None finds out from the data.
+            with commas between them; None finds out from the data. `translation` has to be named.
         order: Classes from the lowest to the highest with commas between them, for `ordinal`; None
             where each name holds a number.
         validation: Share of the training rows held out for early stopping.
@@ -38,6 +38,11 @@ class Recipe(BaseModel):
         size: Height and width in pixels, or longest text in tokens, instead of the checkpoint's.
         long: What becomes of longer texts: `truncate`, `head-tail` or `chunks`.
         pooling: Of token vectors: `mean`, `cls` or `max`; None takes the checkpoint's own.
+        source_language: Of translation, the tokenizer's code of the texts' language.
+        target_language: The same of the translations'.
+        prefix: What stands before every text that is translated; None takes the checkpoint's.
+        beams: Width of the beam that looks for translations; None takes the checkpoint's, else 4.
+        length_penalty: Of the beam; None takes the checkpoint's, else 1.
         head: `linear`, or `mlp:WIDTH[,WIDTH]`.
         dropout: Share of features dropped in front of the head's last layer.
         strategy: A name of `graft.strategies.STRATEGIES`, perhaps with modifiers, as in
@@ -52,7 +57,8 @@ class Recipe(BaseModel):
         schedule: `cosine`, `linear`, `warm-up` or `constant`; None takes the optimizer's.
         clip: Largest norm of the gradient; 0 for any.
         weight_decay: Pull on matrices and filters.
-        label_smoothing: Share of the target spread over all classes.
+        label_smoothing: Share of the target spread over all classes; None takes 0, for
+            translation 0.1.
         class_weights: `auto`, `none`, `sqrt` or `balanced`.
         loss: Of classes and labels, `cross-entropy` or `focal[:GAMMA]`.
         regression_loss: Of quantities, `squared` or `huber`.
@@ -92,6 +98,11 @@ class Recipe(BaseModel):
     size: int | None = Field(default=None, ge=8, le=4096)
     long: str = "truncate"
     pooling: str | None = None
+    source_language: str | None = None
+    target_language: str | None = None
+    prefix: str | None = None
+    beams: int | None = Field(default=None, ge=1, le=64)
+    length_penalty: float | None = Field(default=None, ge=-10.0, le=10.0)
     head: str = "linear"
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     strategy: str | None = None
@@ -104,7 +115,7 @@ class Recipe(BaseModel):
     schedule: str | None = None
     clip: float = Field(default=1.0, ge=0.0)
     weight_decay: float = Field(default=0.01, ge=0.0)
-    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
+    label_smoothing: float | None = Field(default=None, ge=0.0, lt=1.0)
     class_weights: str = "auto"
     loss: str = "cross-entropy"
     regression_loss: str = "squared"

@@ -7,19 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from graft.backbones.backbone import Backbone
-from graft.backbones.load import load_backbone
 from graft.bank import bank_folder
 from graft.bank.bucketed import AnyFeed
-from graft.bank.feed import Reader
 from graft.bank.source import open_source
 from graft.bank.store import STORAGE
 from graft.bank.way import Wish
 from graft.data.kinds import kinds_named
-from graft.data.targets import is_plain
 from graft.device import pick_device, training_precision
 from graft.engines import check_engine
 from graft.errors import DataError, unknown_name
@@ -30,15 +25,15 @@ from graft.objectives import (
     BALANCES,
     CLASS_WEIGHTS,
     REGRESSION_LOSSES,
-    output_units,
 )
 from graft.plan import Audit, Auditor
 from graft.progress import Progress, Silent
 from graft.recipe import Recipe
-from graft.runs.assessment import Assessor
-from graft.runs.choice import check_views, choose_strategy, choose_views
+from graft.runs.assessing import Assessing, assessor_of
+from graft.runs.choice import check_views, choose_views
 from graft.runs.clock import Clock
 from graft.runs.folder import RunFolder, default_folder, open_run_folder
+from graft.runs.grafting import graft_head
 from graft.runs.modality import parts_of
 from graft.runs.predictor import probabilities
 from graft.runs.preparation import Prepared, label_columns, prepare, read_examples
@@ -49,9 +44,15 @@ from graft.strategies import Phase, build_strategy, phases_for
 from graft.tasks.several import task_name
 from graft.training import History, StageRunner, choose_schedule
 from graft.training.mixing import parse_mix
-from graft.training.options import SAMPLINGS, class_weighting, loss_settings, training_options
+from graft.training.options import (
+    SAMPLINGS,
+    class_weighting,
+    loss_settings,
+    smoothing,
+    training_options,
+)
 from graft.training.stage import StageData
-from graft.types import FloatArray, IntArray, Json, Targets, Task, output_names
+from graft.types import FloatArray, IntArray, Json, Task, output_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Attempt:
         prepared: The rows and their parts.
         network: Pretrained backbone and new head; trained in place.
         feed: Readers of the rows at every depth.
-        pretrained: Reader of the pretrained backbone's pooled features.
+        assessor: Measures the network on the held-out rows.
         phases: What the strategy makes of a stage.
         runner: Runs them, and keeps records and warnings.
         auditor: Knows every tensor as it was.
@@ -130,7 +131,7 @@ class Attempt:
     prepared: Prepared
     network: Network
     feed: AnyFeed
-    pretrained: Reader
+    assessor: Assessing
     phases: tuple[Phase, ...]
     runner: StageRunner
     auditor: Auditor
@@ -165,14 +166,7 @@ def begin(
         examples = prepared.examples if prepared else read_examples(recipe, data)
         parts = parts_of(examples.modality)
         recipe = recipe.model_copy(update={"backbone": recipe.backbone or parts.backbone})
-        backbone = load_backbone(
-            str(recipe.backbone),
-            weights=recipe.weights,
-            size=recipe.size,
-            long=recipe.long,
-            pooling=recipe.pooling,
-            seed=recipe.seed,
-        )
+        backbone = parts.load(recipe)
         if recipe.strategy:  # whether it fits is known before the rows are decoded
             build_strategy(recipe.strategy).phases([block.name for block in backbone.blocks])
         prepared = prepared or prepare(recipe, examples, backbone, root, progress)
@@ -185,22 +179,22 @@ def begin(
     feed = parts.open_feed(
         prepared.opened, prepared.digests, network, device, root, progress, recipe.storage, wish
     )
+    runner = StageRunner(network, feed, device, training_options(recipe), History(), progress)
+    runner.warnings += prepared.warnings
     with clock.part("prefix"):
-        pretrained = feed.activations(len(backbone.blocks), backbone)
+        assessor = assessor_of(prepared, feed, network, recipe.seed, progress, runner.warnings)
     if feed.way:
         way = {"engine": feed.way.engine, "prefix_batch": feed.way.batch_size}
         recipe = recipe.model_copy(update=way)
-    runner = StageRunner(network, feed, device, training_options(recipe), History(), progress)
-    runner.warnings += prepared.warnings
     auditor = Auditor(network)
-    return Attempt(recipe, prepared, network, feed, pretrained, phases, runner, auditor, clock)
+    return Attempt(recipe, prepared, network, feed, assessor, phases, runner, auditor, clock)
 
 
 def stages(attempt: Attempt) -> Iterator[Stage]:
     """What the scenario makes of the data."""
     recipe, prepared = attempt.recipe, attempt.prepared
     problem = Problem(
-        data=StageData(prepared.split.train, prepared.split.validation, training_targets(prepared)),
+        data=StageData(prepared.split.train, prepared.split.validation, prepared.targets()),
         tasks=prepared.examples.tasks,
         losses=loss_settings(recipe),
         balance=recipe.balance,
@@ -217,6 +211,8 @@ def train(attempt: Attempt, history: History) -> None:
     """
     runner = attempt.runner
     runner.history = history
+    with attempt.clock.part("evaluate"):
+        attempt.assessor.before()
     with attempt.clock.part("train"):
         for stage in stages(attempt):
             runner.run(attempt.phases, stage.data, stage.objective, stage.epochs)
@@ -253,10 +249,7 @@ def conclude(
     network, feed = attempt.network, attempt.feed
     proof = audit(attempt)
     with attempt.clock.part("evaluate"):
-        assessor = Assessor(
-            prepared.examples, prepared.split, feed, attempt.pretrained, recipe.seed
-        )
-        measured = assessor.measure(attempt.predictor(), test=test)
+        measured = attempt.assessor.measure(attempt.predictor(), test=test)
         measured |= parts_of(prepared.examples.modality).show(
             folder.pictures, prepared.examples, prepared.split.train, measured["errors"]
         )
@@ -332,33 +325,11 @@ def set_machine(recipe: Recipe) -> None:
     torch.manual_seed(recipe.seed)
 
 
-def graft_head(
-    recipe: Recipe, backbone: Backbone, tasks: tuple[Task, ...], known: Targets
-) -> Network:
-    """The backbone with a new head on the recipe's device.
-
-    `known` are the training targets, whose units the head takes.
-    """
-    outputs = sum(task.outputs for task in tasks)
-    head = build_head(
-        recipe.head, backbone.num_features, outputs, dropout=recipe.dropout, seed=recipe.seed
-    )
-    head.set_units(*output_units(tasks, known))
-    return Network(backbone, head).to(pick_device(recipe.device))
-
-
-def training_targets(prepared: Prepared) -> Targets:
-    """Targets as training takes them: class indices, else float32."""
-    examples = prepared.examples
-    return examples.targets if is_plain(examples.tasks) else examples.targets.astype(np.float32)
-
-
 def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
     """The recipe with every choice made that was left open."""
     rows, length = len(prepared.split.train), prepared.facts.get("mean_length")
-    strategy = recipe.strategy or choose_strategy(
-        network, rows, recipe.batch_size, recipe.epochs, length
-    )
+    parts = parts_of(prepared.examples.modality)
+    strategy = recipe.strategy or parts.strategy(network, rows, recipe, length)
     device = next(network.parameters()).device.type
     threads = recipe.threads or torch.get_num_threads()
     tasks = prepared.examples.tasks
@@ -374,6 +345,7 @@ def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
         "views": views,
         "schedule": choose_schedule(recipe.optimizer, recipe.schedule),
         "class_weights": class_weighting(recipe),
+        "label_smoothing": smoothing(recipe, tasks),
         "device": device,
         "threads": threads,
     }

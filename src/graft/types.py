@@ -20,7 +20,7 @@ Targets = npt.NDArray[Any]
 ByteArray = npt.NDArray[np.uint8]
 Json = dict[str, Any]
 
-Kind = Literal["classification", "ordinal", "multi-label", "regression"]
+Kind = Literal["classification", "ordinal", "multi-label", "regression", "translation"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -30,7 +30,8 @@ class Task:
 
     Attributes:
         kind: `classification` (one class a row), `ordinal` (one class a row, and the classes have
-            an order), `multi-label` (any number of labels a row) or `regression` (a number).
+            an order), `multi-label` (any number of labels a row), `regression` (a number) or
+            `translation` (a text).
         labels: Names of the classes or labels, in the order of the outputs; none for a number.
         column: Where they come from; None where the data have no columns.
     """
@@ -46,8 +47,13 @@ class Task:
 
     @property
     def outputs(self) -> int:
-        """How many outputs of the network belong to it."""
+        """How many outputs of the network belong to it; a translation's are words of its own."""
         return 1 if self.kind == "regression" else len(self.labels)
+
+    @property
+    def is_scale(self) -> bool:
+        """Whether its targets are numbers on a scale: quantities, or lengths of translations."""
+        return self.kind in ("regression", "translation")
 
     @property
     def width(self) -> int:
@@ -187,6 +193,46 @@ class TextSpec:
         return cls(**{key: value for key, value in fields.items() if key != "modality"})
 
 
+@dataclass(frozen=True, slots=True)
+class PairSpec:
+    """How a text and its translation become tokens; read from the checkpoint, never guessed.
+
+    Attributes:
+        max_source: Tokens of a source text at most, its special tokens included.
+        max_target: Tokens of a translation at most, its special tokens included.
+        prefix: What stands before every source text, as T5 was trained with; may be empty.
+        source_language: The tokenizer's code, or None where it knows no languages.
+        target_language: The same of translations.
+        tokenizer: SHA-256 (hex) of the tokenizer.
+    """
+
+    max_source: int
+    max_target: int
+    prefix: str
+    source_language: str | None
+    target_language: str | None
+    tokenizer: str
+
+    @property
+    def modality(self) -> str:
+        """`translation`."""
+        return "translation"
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of a text, the mark between, and its translation at most."""
+        return self.max_source + 1 + self.max_target
+
+    def to_dict(self) -> Json:
+        """The fields as JSON values."""
+        return {"modality": "translation", **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, fields: Json) -> PairSpec:
+        """The inverse of `to_dict`."""
+        return cls(**{key: value for key, value in fields.items() if key != "modality"})
+
+
 class Written(Protocol):
     """One text, or a pair of texts."""
 
@@ -199,11 +245,13 @@ class Written(Protocol):
         """The second text of a pair."""
 
 
-Spec = PreprocessSpec | TextSpec
+Spec = PreprocessSpec | TextSpec | PairSpec
 
 
 def spec_from_dict(fields: Json) -> Spec:
-    """The preprocessing that `to_dict` of either kind wrote."""
+    """The preprocessing that `to_dict` of any kind wrote."""
+    if fields.get("modality") == "translation":
+        return PairSpec.from_dict(fields)
     text = fields.get("modality") == "text"
     return TextSpec.from_dict(fields) if text else PreprocessSpec.from_dict(fields)
 

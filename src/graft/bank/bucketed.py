@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from graft.backbones.text import PADDING
 from graft.bank.feed import BankUse, Feed, Reader
 from graft.bank.inputs import Inputs
+from graft.bank.pairs import Pairs
 from graft.bank.tokens import Tokens
 from graft.bank.way import Way, Wish
 from graft.engines import AUTO
@@ -34,7 +35,7 @@ class BucketedFeed:
     alone, whoever its neighbours are.
 
     Args:
-        tokens: The tokenised texts.
+        tokens: The tokenised texts, or pairs of texts.
         digests: Digest of each row's text; row numbers given to readers index this list.
         network: The network whose prefix is run.
         device: Where the prefix runs.
@@ -47,7 +48,7 @@ class BucketedFeed:
 
     def __init__(
         self,
-        tokens: Tokens,
+        tokens: Tokens | Pairs,
         digests: Sequence[bytes],
         network: Network,
         device: torch.device,

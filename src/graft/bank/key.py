@@ -19,7 +19,7 @@ from graft.data.augment import VERSION as AUGMENT_VERSION
 from graft.data.decode import decoder
 from graft.network import Network
 from graft.plan import tensor_digest
-from graft.types import Json, PreprocessSpec, TextSpec
+from graft.types import Json, PairSpec, PreprocessSpec, TextSpec
 
 # Raised whenever decoding, resizing or the storage format changes meaning.
 FORMAT = 2
@@ -46,6 +46,11 @@ def tokens_key(spec: TextSpec) -> str:
     """The key of tokenised texts."""
     fields = spec.to_dict()
     return _digest({"kind": "tokens", **{key: fields[key] for key in _TOKEN_FIELDS}})
+
+
+def pairs_key(spec: PairSpec) -> str:
+    """The key of tokenised texts with their translations."""
+    return _digest({"kind": "pairs", **spec.to_dict()})
 
 
 _TOKEN_FIELDS = ("max_length", "long", "tokenizer")

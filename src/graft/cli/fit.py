@@ -11,14 +11,19 @@ from graft.cli.console import Bars, output, print_json
 from graft.cli.options import (
     AsJson,
     Backbone,
+    Beams,
     Device,
     Group,
     Input,
     Label,
     Labels,
+    LengthPenalty,
     Long,
     Pooling,
+    Prefix,
     Size,
+    SourceLanguage,
+    TargetLanguage,
     Weights,
 )
 
@@ -63,6 +68,11 @@ def fit(
     size: Size = None,
     long: Long = None,
     pooling: Pooling = None,
+    source_language: SourceLanguage = None,
+    target_language: TargetLanguage = None,
+    prefix: Prefix = None,
+    beams: Beams = None,
+    length_penalty: LengthPenalty = None,
     dropout: Annotated[float | None, typer.Option(help="In front of the last layer. [0]")] = None,
     epochs: Annotated[
         int | None, typer.Option(help="At most this many. [about 300 steps, 8 to 30 epochs]")
@@ -82,7 +92,7 @@ def fit(
         float | None, typer.Option(help="Largest norm of the gradient; 0 for any. [1]")
     ] = None,
     weight_decay: Annotated[float | None, typer.Option(help="[0.01]")] = None,
-    label_smoothing: Annotated[float | None, typer.Option(help="[0]")] = None,
+    label_smoothing: Annotated[float | None, typer.Option(help="[0; translation 0.1]")] = None,
     class_weights: Annotated[
         str | None, typer.Option(help="auto, none, sqrt or balanced. [auto]")
     ] = None,
@@ -115,7 +125,8 @@ def fit(
     task: Annotated[
         str | None,
         typer.Option(
-            help="classification, ordinal, multi-label, regression; or one per column. [found]"
+            help="classification, ordinal, multi-label, regression; or one per column. [found] Or "
+            "translation."
         ),
     ] = None,
     order: Annotated[
@@ -156,60 +167,12 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA and write a run folder with model, result and report."""
+    choices = {name: value for name, value in locals().items() if name != "as_json"}
     from graft.api import fit as fit_model
     from graft.cli.summary import print_summary
 
     with Bars() as progress:
-        model = fit_model(
-            data,
-            input=input,
-            label=label,
-            labels=labels,
-            group=group,
-            test=test,
-            task=task,
-            order=order,
-            validation=validation,
-            bad_files=bad_files,
-            backbone=backbone,
-            weights=weights,
-            size=size,
-            long=long,
-            pooling=pooling,
-            head=head,
-            dropout=dropout,
-            strategy=strategy,
-            scenario=scenario,
-            epochs=epochs,
-            batch_size=batch_size,
-            accumulate=accumulate,
-            lr=lr,
-            optimizer=optimizer,
-            schedule=schedule,
-            clip=clip,
-            weight_decay=weight_decay,
-            label_smoothing=label_smoothing,
-            class_weights=class_weights,
-            loss=loss,
-            regression_loss=regression_loss,
-            balance=balance,
-            augment=augment,
-            mix=mix,
-            sampling=sampling,
-            views=views,
-            patience=patience,
-            seed=seed,
-            device=device,
-            storage=storage,
-            engine=engine,
-            prefix_batch=prefix_batch,
-            threads=threads,
-            budget=budget,
-            compare=compare,
-            recipe=recipe,
-            out=out,
-            progress=progress,
-        )
+        model = fit_model(**choices, progress=progress)
     if as_json:
         print_json({**model.result, "run": str(model.folder)})
     else:

@@ -47,5 +47,23 @@ Long = Annotated[
 Pooling = Annotated[
     str | None, typer.Option("--pooling", help="mean, cls or max. [the checkpoint's own]")
 ]
+SourceLanguage = Annotated[
+    str | None,
+    typer.Option("--source-language", metavar="CODE", help="Translation: the tokenizer's code."),
+]
+TargetLanguage = Annotated[
+    str | None,
+    typer.Option("--target-language", metavar="CODE", help="Translation: the tokenizer's code."),
+]
+Prefix = Annotated[
+    str | None,
+    typer.Option("--prefix", help="Translation: before every text. [the checkpoint's own]"),
+]
+Beams = Annotated[
+    int | None, typer.Option("--beams", help="Translation: width. [the checkpoint's, else 4]")
+]
+LengthPenalty = Annotated[
+    float | None, typer.Option("--length-penalty", help="Translation. [the checkpoint's, else 1]")
+]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps. [auto]")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]

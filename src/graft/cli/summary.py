@@ -25,6 +25,9 @@ METRIC_NAMES = {
     "rmse": "RMSE",
     "r2": "R2",
     "spearman": "Spearman",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "chrf++": "chrF++",
 }
 # What fits beside each other in a terminal of 80 columns; the report has all of them.
 HEADLINES = (
@@ -32,6 +35,7 @@ HEADLINES = (
     ("accuracy", "balanced_accuracy", "log_loss"),
     ("mean_average_precision", "micro_f1", "subset_accuracy"),
     ("mae", "rmse", "r2"),
+    ("bleu", "chrf", "chrf++"),
 )
 
 
@@ -46,7 +50,7 @@ def print_summary(console: Console, result: Json, folder: Path | None) -> None:
     frozen = sum(not block["trained"] for block in blocks)
     console.print(
         f"[bold]Model[/]   {escape(result['backbone'])}, strategy {result['strategy']}, "
-        f"head {result['head']}; {frozen} of {len(blocks)} blocks frozen, "
+        f"head {shown_head(result)}; {frozen} of {len(blocks)} blocks frozen, "
         f"{result['audit']['drift_bytes']} bytes drifted"
     )
     for name, part in by_task(result):
@@ -93,7 +97,7 @@ def print_search(console: Console, search: Json | None) -> None:
 def print_next(console: Console, folder: Path, result: Json) -> None:
     """Where everything stands, and the next commands."""
     path, seconds = escape(str(folder)), result["seconds"]["total"]
-    texts = result.get("data", {}).get("modality") == "text"
+    texts = result.get("data", {}).get("modality") in ("text", "translation")
     console.print(f"[bold]Report[/]  {path}/report.html   ({seconds:.0f} s)")
     console.print(f"[bold]Next[/]    graft predict {path} {'TEXT' if texts else 'PICTURE'}...")
 
@@ -114,6 +118,11 @@ def metric_table(result: Json) -> Table:
     return table
 
 
+def shown_head(result: Json) -> str:
+    """The head, in a few words."""
+    return "kept" if result["task"] == "translation" else str(result["head"])
+
+
 def what_is_learnt(result: Json) -> str:
     """The labels, in a few words.
 
@@ -128,6 +137,8 @@ def what_is_learnt(result: Json) -> str:
         return f"a quantity, {result['labels'][0]}"
     if result["task"] == "ordinal":
         return f"{count} classes in order: {', '.join(result['labels'])}"
+    if result["task"] == "translation":
+        return "pairs of texts"
     return (
         f"{count} classes"
         if result["task"] == "classification"
@@ -174,6 +185,8 @@ def shown_answer(answer: Json) -> str:
     >>> shown_answer({"tasks": {"age": {"value": 2.0}}})
     'age: 2'
     """
+    if "translation" in answer:
+        return str(answer["translation"])
     if "tasks" in answer:
         return "; ".join(f"{name}: {shown_answer(part)}" for name, part in answer["tasks"].items())
     if "value" in answer:

@@ -152,8 +152,8 @@ def _read_one(
     others = [name for name in (*(task.column for task in tasks), wanted.group) if name]
     inputs = find_inputs(table.source, table.cells, wanted.input, others, wanted.modality)
     names = _row_names(table, inputs)
-    groups = _groups(table, wanted.group)
-    parts = _parts(table)
+    groups = groups_of(table, wanted.group)
+    parts = parts_of(table)
     what = f"no {'text' if inputs.modality == TEXT else 'picture'} in column "
     needed = [table.cells[n] for n in (*inputs.names, *others)]
     rows, left_out = [], []
@@ -222,14 +222,15 @@ def _path_in(cell: object) -> str | None:
     return path if isinstance(path, str) and path else None
 
 
-def _groups(table: Columns, column: str | None) -> list[str | None]:
+def groups_of(table: Columns, column: str | None) -> list[str | None]:
+    """The group of each row; None where it has none."""
     if column is None:
         return [None] * len(table)
     cells = table.cells[_column(table, "group", column, ())]
     return [None if cell is None or cell == "" else str(cell) for cell in cells]
 
 
-def _parts(table: Columns) -> list[str]:
+def parts_of(table: Columns) -> list[str]:
     """The declared part of each row: the table's own, or that of a column such as `split`."""
     if table.part:
         return [table.part] * len(table)

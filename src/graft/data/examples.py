@@ -29,7 +29,7 @@ from graft.data.unreadable import Unreadable
 from graft.errors import DataError
 from graft.types import IntArray, Targets, Task, output_names
 
-IMAGE, TEXT = "image", "text"
+IMAGE, TEXT, TRANSLATION = "image", "text", "translation"
 
 Input = Picture | Text | Unreadable
 _CHUNK = 256  # files that a thread reads at a time, to know them by their content
@@ -81,6 +81,7 @@ class Examples:
         groups: (N,) group numbers, or None where no group column was named.
         parts: Per row `train`, `validation`, `test`, or '' where none is declared.
         set_aside: Inputs left out so far.
+        notes: Sentences about how the source was understood.
     """
 
     source: str
@@ -90,13 +91,16 @@ class Examples:
     groups: IntArray | None
     parts: tuple[str, ...]
     set_aside: tuple[SetAside, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     @property
     def modality(self) -> str:
-        """`image` or `text`: what the rows are."""
+        """`image`, `text` or `translation`: what the rows are."""
+        if self.tasks[0].kind == "translation":
+            return TRANSLATION
         first = next((item for item in self.inputs if not isinstance(item, Unreadable)), None)
         return TEXT if isinstance(first, Text) else IMAGE
 

@@ -14,10 +14,11 @@ from PIL import Image
 from graft.data.arrays import read_arrays
 from graft.data.cifar import is_cifar, read_cifar
 from graft.data.columns import Wanted, read_columns
-from graft.data.examples import IMAGE, TEXT, Examples, Input, SetAside, join_test
+from graft.data.examples import IMAGE, TEXT, TRANSLATION, Examples, Input, SetAside, join_test
 from graft.data.folders import PICTURE_EXTENSIONS, read_flat, read_folder
 from graft.data.huggingface import PREFIX, dataset_columns, download, is_dataset
 from graft.data.lists import columns_of, is_columns
+from graft.data.pairs import read_pairs, read_sources
 from graft.data.pictures import (
     ArrayPicture,
     BytesPicture,
@@ -51,6 +52,7 @@ def read(
     task: str | None = None,
     modality: str | None = None,
     every_row: bool = False,
+    languages: tuple[str | None, str | None] = (None, None),
 ) -> Examples:
     """Reads a labelled set of pictures or texts, whatever it is stored as.
 
@@ -69,14 +71,17 @@ def read(
             trained model is only tried on.
         labels: Several label columns, one task each, instead of `label`.
         task: The kind of task, or one per label column with commas between them; found when None.
-        modality: `image` or `text`, where the backbone decides it; else the data do.
+        modality: `image`, `text` or `translation`, where something else than the data decides it.
         every_row: Whether rows of a table that cannot be read, or have no label, keep their place.
+        languages: Of translation, codes of the two languages, after which columns may be named.
 
     Raises:
         DataError: The source does not exist or is not what is allowed.
         NetworkError: A download failed.
     """
     wanted = Wanted(input, label, group, labelled, tuple(labels), task, modality, every_row)
+    if modality == TRANSLATION:
+        return read_pairs(source, wanted, test, languages)
     examples = _read_one(source, wanted)
     if modality is not None and examples.modality != modality:
         kinds = {IMAGE: "pictures", TEXT: "texts"}
@@ -126,14 +131,15 @@ def read_inputs(sources: Sequence[object], modality: str = IMAGE) -> tuple[Input
         sources: Folders, tables, Hugging Face objects; pictures as files, `.npz` files, encoded
             bytes, PIL images, arrays of one (H, W[, C]) or several (N, H, W, C); texts as strings,
             pairs of strings or `.txt` files.
-        modality: `image` or `text`: what the model takes.
+        modality: `image`, `text` or `translation`: what the model takes.
 
     Raises:
         DataError: There are none, or an input is of another kind.
     """
     alone = isinstance(sources, (str, bytes, Path, np.ndarray, Image.Image)) or is_dataset(sources)
     several = [sources] if alone else list(sources)
-    reader = _text_inputs if modality == TEXT else _inputs
+    readers = {TEXT: _text_inputs, TRANSLATION: _source_inputs}
+    reader = readers.get(modality, _inputs)
     found = [item for n, one in enumerate(several) for item in reader(one, f"input {n}")]
     if not found:
         raise DataError("No inputs were given", allowed=f"picture files, texts, or {_KINDS}")
@@ -262,6 +268,30 @@ def _said(content: str, name: str, second: str | None = None) -> Input:
     if not all(part.strip() for part in parts):
         return Unreadable(name, NO_TEXT)
     return Text(content, name, second)
+
+
+def _source_inputs(source: object, name: str) -> Sequence[Input]:
+    """A string is a text to be translated; a `.txt` file holds one in every line."""
+    plain = Wanted(labelled=False, modality=TRANSLATION)
+    if isinstance(source, (str, Path)):
+        path = _existing(source)
+        if path is None:
+            return [_said(str(source), str(source))]
+        if path.suffix.lower() not in TEXT_EXTENSIONS or path.is_dir():
+            return read_sources(path, plain)
+        try:
+            lines = read_text(path, str(source)).content.splitlines()
+        except DataError as fault:
+            return [Unreadable(str(source), fault.found)]
+        return [_said(line, line or f"line {number}") for number, line in enumerate(lines, 1)]
+    if isinstance(source, Text):
+        return [source]
+    if is_dataset(source):
+        return read_sources(source, plain)
+    raise DataError(
+        f"A {type(source).__name__} was given as {name}",
+        allowed="texts, .txt files with one in every line, or tables with a column of texts",
+    )
 
 
 def _existing(source: str | Path) -> Path | None:

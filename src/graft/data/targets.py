@@ -2,7 +2,8 @@
 
 One column of classes gives (N,) class indices, -1 where the label is missing. Anything else gives
 (N, W) float64, NaN where it is missing, the columns of the tasks side by side: one with the class
-index, one per label (0 or 1), or one with the number.
+index, one per label (0 or 1), or one with the number; of translations one with their length in
+characters.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def unpack(tasks: Sequence[Task], targets: Targets) -> list[Targets]:
 def _column(task: Task, wide: FloatArray) -> Targets:
     if task.kind == "multi-label":
         return wide
-    if task.kind == "regression":
+    if task.is_scale:
         return np.asarray(wide[:, 0])
     return np.nan_to_num(wide[:, 0], nan=NO_LABEL).astype(np.int64)
 
@@ -107,8 +108,8 @@ def is_labelled(task: Task, column: Targets) -> npt.NDArray[np.bool_]:
 
 
 def support(task: Task, column: Targets) -> IntArray:
-    """How many rows bear each label; empty for a quantity."""
-    if task.kind == "regression":
+    """How many rows bear each label; empty for a quantity and for translations."""
+    if task.is_scale:
         return np.zeros(0, dtype=np.int64)
     rows = column[is_labelled(task, column)]
     if task.kind == "multi-label":
@@ -134,7 +135,7 @@ def recode(old: Task, new: Task, column: Targets, source: str) -> Targets:
             allowed=f"labels for {new.kind}",
             next="name the column with --label",
         )
-    if old.kind == "regression":
+    if old.is_scale:
         return column
     counts = support(old, column)
     borne = [name for name, count in zip(old.labels, counts, strict=True) if count]
@@ -172,7 +173,7 @@ def strata(tasks: Sequence[Task], targets: Targets) -> list[tuple[int, ...]]:
     """
     if is_plain(tasks):
         return [(number,) for number in targets.tolist()]
-    alone = len(tasks) == 1 and tasks[0].kind == "regression"
+    alone = len(tasks) == 1 and tasks[0].is_scale
     members: list[list[int]] = [[] if alone else [0] for _ in range(len(targets))]
     start = 1
     for task, column in zip(tasks, unpack(tasks, targets), strict=True):

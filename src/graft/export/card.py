@@ -24,7 +24,7 @@ def model_card(manifest: Manifest, folder: Path, layout: Layout) -> str:
         f"# {manifest.backbone['name']}, {_outputs(manifest)}",
         f"Fine-tuned for {manifest.task} from `{manifest.backbone['architecture']}` "
         f"(weights: {manifest.backbone['source']}); head: `{manifest.head['spec']}`.",
-        "## Labels\n\n" + "\n".join(f"{i}. `{name}`" for i, name in enumerate(manifest.labels)),
+        *([_labels(manifest)] if manifest.labels else []),
         f"## Input\n\n{layout.card_input(manifest)}",
         *([_figures(metrics)] if isinstance(metrics, dict) and metrics else []),
         f"## Use\n\nBeside the folder `{beside}`:\n\n```python\n{code}\n```",
@@ -32,9 +32,15 @@ def model_card(manifest: Manifest, folder: Path, layout: Layout) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+def _labels(manifest: Manifest) -> str:
+    return "## Labels\n\n" + "\n".join(f"{i}. `{name}`" for i, name in enumerate(manifest.labels))
+
+
 def _outputs(manifest: Manifest) -> str:
     if not manifest.tasks:
         return f"{len(manifest.labels)} classes"
+    if not manifest.labels:
+        return manifest.task
     count = len(manifest.labels)
     return f"{count} output{'s' if count > 1 else ''} for {manifest.task}"
 

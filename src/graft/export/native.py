@@ -19,16 +19,20 @@ from graft.export.card import model_card
 from graft.export.folder import appearing
 from graft.export.layout import CONFIG, HEAD, WEIGHTS, Layout
 from graft.export.manifest import SEPARATE, Manifest
+from graft.export.pair_layout import PairLayout
 from graft.export.text_layout import TextLayout
 from graft.export.timm_layout import TimmLayout
 from graft.heads.build import build_head
 from graft.heads.head import Head
-from graft.network import Network
+from graft.heads.kept import KeptHead
+from graft.network import Network, kept_head
 from graft.types import Json, Spec, Task
 
 GOLDEN, CARD = "golden.safetensors", "README.md"
 
-LAYOUTS: Mapping[str, Layout] = MappingProxyType({"image": TimmLayout(), "text": TextLayout()})
+LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+    {"image": TimmLayout(), "text": TextLayout(), "translation": PairLayout()}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def save_model(
         OutputError: The folder holds something else or cannot be written.
         ModelError: The written model answers differently.
     """
-    if len(labels) != network.head.classes:
+    if len(labels) != network.head.classes and not isinstance(network.head, KeptHead):
         raise ValueError(f"{len(labels)} labels for {network.head.classes} logits")
     backbone = network.backbone
     layout = LAYOUTS[backbone.modality]
@@ -238,6 +242,9 @@ def _damaged(path: Path, error: BaseException) -> ModelError:
 
 def _read_head(folder: Path, backbone: Backbone, layout: Layout, description: Manifest) -> Head:
     fields = description.head
+    kept = kept_head(backbone)
+    if kept is not None:
+        return kept
     try:
         head = build_head(fields["spec"], fields["features"], fields["classes"])
         head.set_layers(layout.head_layers(folder, backbone, description))

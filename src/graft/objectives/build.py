@@ -15,6 +15,7 @@ from graft.objectives.classification import Classification, class_weights
 from graft.objectives.multi_label import MultiLabel, positive_weights
 from graft.objectives.ordinal import Ordinal
 from graft.objectives.regression import Regression, scale_of
+from graft.objectives.translation import Translation
 from graft.types import Kind, Targets, Task
 
 
@@ -94,11 +95,16 @@ def _regression(task: Task, targets: Targets, settings: LossSettings) -> Objecti
     return Regression(*scale_of(targets), settings.regression)
 
 
+def _translation(task: Task, targets: Targets, settings: LossSettings) -> Objective:
+    return Translation(label_smoothing=settings.label_smoothing)
+
+
 _BUILDERS: Mapping[Kind, Callable[[Task, Targets, LossSettings], Objective]] = MappingProxyType(
     {
         "classification": _classification,
         "ordinal": _classification,
         "multi-label": _multi_label,
         "regression": _regression,
+        "translation": _translation,
     }
 )

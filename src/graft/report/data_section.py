@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graft.report import blocks
+from graft.report import blocks, translation_section
 from graft.report.reading import items, number, part, records, word
+from graft.report.translation_section import is_translation
 from graft.report.words import ABSENT, counted, dimensions, noun, percent, whole
 from graft.types import Json
 
@@ -17,8 +18,9 @@ def data(result: Json, pictures: Mapping[str, bytes]) -> Json:
     """The section `The data`."""
     pieces = [
         blocks.facts(_facts(result)),
-        _class_counts(result),
+        *([] if is_translation(result) else [_class_counts(result)]),
         *([_lengths(result)] if part(result, "data", "histogram") else []),
+        *translation_section.lengths(result, _count),
         _samples(result, pictures),
         _set_aside(result),
     ]
@@ -27,6 +29,9 @@ def data(result: Json, pictures: Mapping[str, bytes]) -> Json:
 
 def _facts(result: Json) -> list[tuple[str, str]]:
     counts, described = part(result, "counts"), part(result, "data")
+    if is_translation(result):
+        splits = [f"{whole(number(counts, name))} {name}" for name in SPLITS if name in counts]
+        return translation_section.facts(counts, described, ", ".join(splits))
     if noun(result) == "text":
         return _text_facts(counts, described)
     splits = [f"{whole(number(counts, name))} {name}" for name in SPLITS if name in counts]

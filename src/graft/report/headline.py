@@ -43,6 +43,8 @@ def _other_headline(result: Json) -> str:
         ]
         return f"{_grafted(result)} learns {len(names)} tasks; on the test set {', '.join(names)}."
     kind = word(result, "task")
+    if kind == "translation":
+        return _translation_headline(result)
     reached = _main(part(result, "metrics", "test"), kind) or "not measured"
     beside = _main(part(result, "baseline", "knn"), kind)
     ending = f", beside {beside} for {baseline('knn')}" if beside else ""
@@ -52,11 +54,20 @@ def _other_headline(result: Json) -> str:
     return f"{_grafted(result)} gives {thing}: test {reached}{ending}; {_clause(result)}."
 
 
+def _translation_headline(result: Json) -> str:
+    reached = _main(part(result, "metrics", "test"), "translation") or "not measured"
+    before = _main(part(result, "baseline", "untuned"), "translation")
+    ending = f", beside {before} for {baseline('untuned')}" if before else ""
+    strategy, backbone = word(result, "strategy"), word(result, "backbone", "unnamed")
+    return f"{backbone}, trained with the strategy {strategy}, translates: test {reached}{ending}."
+
+
 MAIN = {
     "classification": "accuracy",
     "ordinal": "quadratic_kappa",
     "multi-label": "mean_average_precision",
     "regression": "r2",
+    "translation": "bleu",
 }
 
 
@@ -89,6 +100,8 @@ def _what(result: Json) -> str:
 
 def _clause(result: Json) -> str:
     kind = verdict_kind(result)
+    if word(result, "task") == "translation":
+        return _TUNING[kind]
     return {
         "helps": "transfer helps",
         "not": "transfer does not help here",
@@ -96,6 +109,15 @@ def _clause(result: Json) -> str:
         "unclear": "whether transfer helps could not be shown",
         "unmeasured": "whether transfer helps was not measured",
     }[kind]
+
+
+_TUNING = {
+    "helps": "fine-tuning helps",
+    "not": "fine-tuning does not help here",
+    "hurts": "fine-tuning makes it worse here",
+    "unclear": "whether fine-tuning helps could not be shown",
+    "unmeasured": "whether fine-tuning helps was not measured",
+}
 
 
 def verdict_kind(result: Json) -> str:
@@ -191,7 +213,7 @@ def _main_figures(result: Json) -> list[Json]:
     """The main figure of each task besides one class a row."""
     kind = word(result, "task", "classification")
     tested = part(result, "metrics", "test")
-    if kind in ("ordinal", "multi-label", "regression"):
+    if kind in ("ordinal", "multi-label", "regression", "translation"):
         known = [("Test", tested, kind)]
     else:
         known = [

@@ -125,6 +125,8 @@ def _audit(audit: Json) -> str:
 def _preprocess(fields: Json) -> str:
     if not fields:
         return "not recorded"
+    if word(fields, "modality") == "translation":
+        return _pairs(fields)
     said = [
         f"{dimensions(items(fields, 'size'))} pixels",
         f"{word(fields, 'crop_mode', 'crop')} {word(fields, 'crop_pct')}".strip(),
@@ -132,6 +134,17 @@ def _preprocess(fields: Json) -> str:
         word(fields, "channel_order"),
         f"mean {_numbers(fields, 'mean')}",
         f"std {_numbers(fields, 'std')}",
+    ]
+    return ", ".join(item for item in said if item)
+
+
+def _pairs(fields: Json) -> str:
+    """How texts that are translated are prepared."""
+    source, target = (word(fields, f"{side}_language") for side in ("source", "target"))
+    said = [
+        f"at most {whole(number(fields, 'max_source'))} tokens",
+        f"prefix “{word(fields, 'prefix')}”" if word(fields, "prefix") else "no prefix",
+        f"from {source} to {target}" if source and target else "",
     ]
     return ", ".join(item for item in said if item)
 

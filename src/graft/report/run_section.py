@@ -96,7 +96,12 @@ def usage(result: Json) -> Json:
     return blocks.section("usage", "Using the model", pieces)
 
 
-_EXAMPLES = {"image": "picture.jpg", "text": "A text."}
+_EXAMPLES = {"image": "picture.jpg", "text": "A text.", "pair": "A text."}
+_OTHERS = {
+    "image": "resnet50",
+    "text": "bert-base-uncased",
+    "pair": "Helsinki-NLP/opus-mt-en-de --task translation",
+}
 
 
 def _quoted(path: str) -> str:
@@ -116,9 +121,8 @@ def _commands(result: Json, run: str) -> list[str]:
         f"# how much of it is luck\ngraft fit {again}",
     ]
     if verdict_kind(result) != "helps":
-        another = {"image": "resnet50", "text": "bert-base-uncased"}[noun(result)]
-        other = f"graft fit {data} --backbone {another}"
+        other = f"graft fit {data} --backbone {_OTHERS[noun(result)]}"
         commands.append(f"# another backbone may transfer better\n{other}")
-    if number(part(result, "counts"), "set_aside"):
+    if number(part(result, "counts"), "set_aside") and noun(result) != "pair":
         commands.append(f"# why inputs were set aside\ngraft doctor {data}")
     return commands

@@ -22,6 +22,7 @@ DRAWN_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 DRAWN_ELSE = (
     *("mean_average_precision", "micro_f1", "subset_accuracy"),
     *("quadratic_kappa", "mae", "rmse", "r2"),
+    *("bleu", "chrf", "chrf++"),
 )
 DRAWN_CLASSES = 100
 MOST_MIX_UPS = 15

@@ -14,6 +14,7 @@ from graft.report.run_section import environment, time, usage
 from graft.report.score_section import errors, metrics
 from graft.report.search_section import search
 from graft.report.task_section import scores
+from graft.report.translation_section import is_translation, sentences
 from graft.report.words import moment
 from graft.types import Json
 
@@ -51,7 +52,7 @@ def summarize(result: Json, history: Sequence[Json], pictures: Mapping[str, byte
             metrics(result),
             curves(result, rows),
             *scores(result),
-            errors(result, pictures),
+            sentences(result) if is_translation(result) else errors(result, pictures),
             time(result),
             environment(result),
             usage(result),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from graft.report import blocks
 from graft.report.reading import items, number, part, word
 from graft.report.score_section import calibration, confusion, per_class
+from graft.report.translation_section import measured
 from graft.report.words import ABSENT, decimal, with_interval
 from graft.types import Json
 
@@ -28,6 +29,8 @@ def scores(result: Json) -> list[Json]:
 def _sections(result: Json, kind: str) -> list[Json]:
     if kind == "regression":
         return [_points(result)]
+    if kind == "translation":
+        return [measured(result)]
     if kind == "multi-label":
         return [_labels(result)]
     return [per_class(result), confusion(result), calibration(result)]

@@ -42,6 +42,9 @@ METRICS = {
     "quadratic_kappa": Metric("Quadratic kappa", percent=False, higher_is_better=True),
     "rmse": Metric("Root mean square error", percent=False, higher_is_better=False),
     "r2": Metric("R²", percent=False, higher_is_better=True),
+    "bleu": Metric("BLEU", percent=False, higher_is_better=True),
+    "chrf": Metric("chrF", percent=False, higher_is_better=True),
+    "chrf++": Metric("chrF++", percent=False, higher_is_better=True),
     "spearman": Metric("Spearman correlation", percent=False, higher_is_better=True),
 }
 
@@ -54,6 +57,8 @@ BASELINES = {
     "mean": "always answering the mean",
     "constant": "base rates and means",
     "single_task": "a linear probe for one task at a time",
+    "untuned": "the model before fine-tuning",
+    "copy": "copying the source",
 }
 
 SHORT_BASELINES = {
@@ -65,6 +70,8 @@ SHORT_BASELINES = {
     "mean": "Mean",
     "constant": "Base rates",
     "single_task": "One task at a time",
+    "untuned": "Before fine-tuning",
+    "copy": "Copying the source",
 }
 
 
@@ -74,7 +81,8 @@ def noun(result: Json) -> str:
     >>> noun({}), noun({"data": {"modality": "text"}})
     ('image', 'text')
     """
-    return "text" if part(result, "data").get("modality") == "text" else "image"
+    named = {"text": "text", "translation": "pair"}
+    return named.get(str(part(result, "data").get("modality")), "image")
 
 
 def metric(name: str) -> Metric:

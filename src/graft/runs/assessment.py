@@ -39,6 +39,9 @@ class Assessor:
     features: Reader
     seed: int
 
+    def before(self) -> None:
+        """Nothing: the pretrained features are in the bank, or computed as they are read."""
+
     def measure(self, predict: Callable[[IntArray], FloatArray], *, test: bool = True) -> Json:
         """The parts of the result that the held-out rows decide.
 

@@ -1,4 +1,4 @@
-"""Pictures or texts: the one place that decides, and hands out what each kind needs."""
+"""Pictures, texts or translations: the one place that decides, and says what each kind needs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from graft.bank.bucketed import AnyFeed
 from graft.bank.inputs import Opened
 from graft.bank.way import Wish
 from graft.data import Examples
-from graft.data.examples import IMAGE, TEXT, Input
+from graft.data.examples import IMAGE, TEXT, TRANSLATION, Input
 from graft.network import Network
 from graft.progress import Progress
-from graft.runs import image_parts, text_parts
-from graft.types import FloatArray, IntArray, Json
+from graft.recipe import Recipe
+from graft.runs import image_parts, labelled, text_parts, translation_parts
+from graft.types import FloatArray, IntArray, Json, Targets
 
 # Row numbers with their prepared inputs; what cannot be read gets a reason instead.
 Batched = Iterator[tuple[IntArray, Tensor]]
@@ -56,6 +57,10 @@ class Parts:
         yardstick: The name of the baseline without a pretrained model, and the baseline:
             examples, feed, training rows and asked rows to probabilities (N, C).
         show: Puts into the result what the report shows of errors and samples.
+        load: The backbone that a recipe names.
+        targets: Of all rows, as training takes them: from examples, opened rows and digests.
+        strategy: The strategy where the user names none: from network, training rows, recipe and
+            mean length.
     """
 
     plural: str
@@ -65,6 +70,9 @@ class Parts:
     open_now: Callable[[Sequence[Input], Backbone, dict[int, str]], Batched]
     yardstick: tuple[str, Callable[[Examples, AnyFeed, IntArray, IntArray], FloatArray]]
     show: Callable[[Path, Examples, IntArray, list[Json]], Json]
+    load: Callable[[Recipe], Backbone] = labelled.load
+    targets: Callable[[Examples, Opened, tuple[bytes, ...]], Targets] = labelled.targets
+    strategy: Callable[[Network, int, Recipe, int | None], str] = labelled.strategy
 
 
 PARTS: Mapping[str, Parts] = MappingProxyType(
@@ -87,10 +95,22 @@ PARTS: Mapping[str, Parts] = MappingProxyType(
             yardstick=("tf_idf", text_parts.yardstick),
             show=text_parts.show,
         ),
+        TRANSLATION: Parts(
+            plural="texts with equal translations",
+            backbone="",
+            open_inputs=translation_parts.open_inputs,
+            open_feed=translation_parts.open_feed,
+            open_now=translation_parts.open_now,
+            yardstick=("", translation_parts.yardstick),
+            show=translation_parts.show,
+            load=translation_parts.load,
+            targets=translation_parts.targets,
+            strategy=translation_parts.strategy,
+        ),
     }
 )
 
 
 def parts_of(modality: str) -> Parts:
-    """The parts of `image` or `text`."""
+    """The parts of `image`, `text` or `translation`."""
     return PARTS[modality]

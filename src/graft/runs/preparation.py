@@ -9,13 +9,15 @@ from graft.backbones.backbone import Backbone
 from graft.backbones.load import modality_of
 from graft.bank.inputs import Opened
 from graft.data import Examples, Split, duplicates_across, groups_across, read, split
+from graft.data.examples import TRANSLATION
 from graft.data.order import in_order, split_order
 from graft.data.targets import is_plain
 from graft.errors import DataError
 from graft.progress import Progress
 from graft.recipe import Recipe
 from graft.runs.modality import parts_of
-from graft.types import Json
+from graft.runs.translation_parts import check
+from graft.types import Json, Targets
 
 SHOWN_BAD = 3
 
@@ -40,6 +42,10 @@ class Prepared:
     facts: Json
     warnings: tuple[str, ...]
 
+    def targets(self) -> Targets:
+        """The targets of all rows, as training takes them."""
+        return parts_of(self.examples.modality).targets(self.examples, self.opened, self.digests)
+
 
 def read_examples(recipe: Recipe, data: object) -> Examples:
     """The labelled rows of the recipe's source, of the kind that its backbone takes.
@@ -55,12 +61,32 @@ def read_examples(recipe: Recipe, data: object) -> Examples:
         task=recipe.task,
         group=recipe.group,
         test=recipe.test,
-        modality=modality_of(recipe.backbone) if recipe.backbone else None,
+        modality=_modality(recipe),
+        languages=(recipe.source_language, recipe.target_language),
     )
     examples = in_order(examples, split_order(recipe.order), recipe.task)
     check_losses(recipe, examples)
     check_bad_files(recipe, examples)
     return examples
+
+
+def _modality(recipe: Recipe) -> str | None:
+    """What the rows must be; None leaves it to the data."""
+    if recipe.task == TRANSLATION:
+        check(recipe)
+        return TRANSLATION
+    _refuse_pairs(recipe)
+    return modality_of(recipe.backbone) if recipe.backbone else None
+
+
+def _refuse_pairs(recipe: Recipe) -> None:
+    """Refuse choices about translation where there is none."""
+    for name in ("source_language", "target_language", "prefix", "beams", "length_penalty"):
+        if getattr(recipe, name) is not None:
+            raise DataError(
+                f"--{name.replace('_', '-')} is given, and the task is not translation",
+                next="say --task translation, or leave the option away",
+            )
 
 
 def prepare(
@@ -78,7 +104,8 @@ def prepare(
     examples = examples.without_empty_classes()
     parts = split(examples, validation=recipe.validation, seed=recipe.seed)
     facts = opened.facts(examples.source, digests)
-    warnings = (*_leaks(examples, parts), *facts.get("notes", ()))
+    told = (*examples.notes, *getattr(backbone, "notes", ()))
+    warnings = (*_leaks(examples, parts), *told, *facts.get("notes", ()))
     return Prepared(examples, tuple(digests), opened, parts, facts, warnings)
 
 
@@ -128,7 +155,7 @@ def check_losses(recipe: Recipe, examples: Examples) -> None:
         "class weights": all(quantities) and recipe.class_weights not in ("auto", "none"),
         "a loss of classes": all(quantities) and recipe.loss != "cross-entropy",
         "balanced sampling": not is_plain(examples.tasks) and recipe.sampling == "balanced",
-        "label smoothing": all(quantities) and recipe.label_smoothing > 0,
+        "label smoothing": all(quantities) and bool(recipe.label_smoothing),
         "a regression loss": not any(quantities) and recipe.regression_loss != "squared",
         "a balance of tasks": len(quantities) == 1 and recipe.balance != "start",
     }

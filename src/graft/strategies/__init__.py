@@ -8,6 +8,7 @@ from functools import partial
 from types import MappingProxyType
 
 from graft.errors import UnknownNameError
+from graft.heads.kept import KeptHead
 from graft.network import Network
 from graft.plan import fit
 from graft.strategies.base import Attached, Ending, Modifier, Phase, Solver, Strategy, Weights
@@ -213,7 +214,23 @@ def phases_for(spec: str, network: Network) -> tuple[Phase, ...]:
     """
     names = [block.name for block in network.backbone.blocks]
     phases = build_strategy(spec).phases(names)
+    if isinstance(network.head, KeptHead):
+        phases = _without_probes(spec, phases, network.head)
     return tuple(replace(phase, plan=fit(phase.plan, network)) for phase in phases)
+
+
+def _without_probes(spec: str, phases: tuple[Phase, ...], head: KeptHead) -> tuple[Phase, ...]:
+    """A probe gives a new head its first weights; a head that is kept has learnt its own."""
+    rest = tuple(phase for phase in phases if phase.solver != "exact")
+    still = head.tied and not any(phase.plan.trained for phase in rest)
+    if rest and not still:
+        return rest
+    why = "has no exact solution" if not rest else "shares its weights with the frozen embeddings"
+    raise UnknownNameError(
+        f"The strategy '{spec}' trains the output layer alone, which for this model {why}",
+        allowed="strategies that train blocks: full, top-k, gradual, discriminative, lora, ...",
+        next="use top-k:1, lora or full",
+    )
 
 
 def strategy_help() -> str:

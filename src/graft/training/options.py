@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graft.objectives import LossSettings, parse_loss
 from graft.recipe import Recipe
 from graft.training.schedule import choose_schedule
+from graft.types import Task
 
 SAMPLINGS = ("shuffled", "balanced")
 
@@ -61,11 +63,18 @@ def loss_settings(recipe: Recipe) -> LossSettings:
     """
     return LossSettings(
         recipe.class_weights,
-        recipe.label_smoothing,
+        recipe.label_smoothing or 0.0,
         recipe.regression_loss,
         parse_loss(recipe.loss),
         balanced=recipe.sampling == "balanced",
     )
+
+
+def smoothing(recipe: Recipe, tasks: Sequence[Task]) -> float:
+    """The user's; else 0.1 for translation (Vaswani et al. 2017, section 5.4), 0 for the rest."""
+    if recipe.label_smoothing is not None:
+        return recipe.label_smoothing
+    return 0.1 if any(task.kind == "translation" for task in tasks) else 0.0
 
 
 def training_options(recipe: Recipe) -> TrainingOptions:

@@ -1,0 +1,41 @@
+"""What pictures and texts with labels have in common; see `graft.runs.modality.Parts`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graft.backbones.backbone import Backbone
+from graft.backbones.load import load_backbone
+from graft.bank.inputs import Opened
+from graft.data import Examples
+from graft.data.targets import is_plain
+from graft.network import Network
+from graft.recipe import Recipe
+from graft.runs.choice import choose_strategy
+from graft.types import Targets
+
+
+def load(recipe: Recipe) -> Backbone:
+    """The backbone that the recipe names."""
+    return load_backbone(
+        str(recipe.backbone),
+        weights=recipe.weights,
+        size=recipe.size,
+        long=recipe.long,
+        pooling=recipe.pooling,
+        seed=recipe.seed,
+    )
+
+
+def targets(
+    examples: Examples,
+    opened: Opened,  # noqa: ARG001 - translations need it
+    digests: tuple[bytes, ...],  # noqa: ARG001 - translations need it
+) -> Targets:
+    """Class indices, else float32."""
+    return examples.targets if is_plain(examples.tasks) else examples.targets.astype(np.float32)
+
+
+def strategy(network: Network, rows: int, recipe: Recipe, length: int | None) -> str:
+    """By the cost of fine-tuning."""
+    return choose_strategy(network, rows, recipe.batch_size, recipe.epochs, length)
