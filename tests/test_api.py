@@ -19,9 +19,11 @@ from graft.cli.main import app
 from graft.errors import DataError, UnknownNameError
 from graft.model import Model
 from graft.recipe import Recipe, make_recipe, read_recipe
+from graft.runs.asked import Asked
 from graft.types import Json
 
 NOT_IN_THE_RECIPE = {"recipe", "budget", "compare", "out", "progress"}
+NOT_IN_THE_RECIPE |= {"resume", "checkpoint_every"}
 
 
 def test_recipe_python_and_command_line_have_the_same_settings() -> None:
@@ -90,11 +92,11 @@ def test_every_setting_reaches_the_recipe(monkeypatch: pytest.MonkeyPatch) -> No
     class StopError(Exception):
         pass
 
-    def listen(recipe: Recipe, **rest: object) -> None:
-        seen.append(recipe)
+    def listen(asked: Asked, **rest: object) -> None:
+        seen.append(asked.recipe)
         raise StopError
 
-    monkeypatch.setattr(api, "run", listen)
+    monkeypatch.setattr(api, "carry_out", listen)
     with pytest.raises(StopError):
         graft.fit(**values)
     assert seen[0].model_dump() == values

@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "graft"
 
 # From the ground up; what stands on one floor never imports its neighbours.
 FLOORS = (
-    ("errors", "types", "device", "progress", "recipe"),
+    ("errors", "types", "device", "progress", "recipe", "files"),
     ("backbones", "heads", "data", "closedform"),
     ("network", "statistics"),
     ("engines",),

@@ -11,11 +11,13 @@ from graft.data.columns import Wanted
 from graft.features import feature_table
 from graft.lr_find import lr
 from graft.model import Model, Prediction, load
-from graft.progress import Progress, Silent
+from graft.progress import Progress
 from graft.recipe import recipe_for, settings_among
 from graft.report import write_report
-from graft.run import Finished, run
-from graft.selection import Ranking, parse_budget, rank_backbones, run_compared, search
+from graft.run import Finished
+from graft.runs.asked import Asked, asked_again, refuse_other_folder
+from graft.runs.folder import is_finished
+from graft.selection import Ranking, carry_out, parse_budget, rank_backbones
 from graft.types import FloatArray, Json
 from graft.verbs import bank, doctor, export
 
@@ -89,6 +91,8 @@ def fit(
     compare: bool = False,
     recipe: str | Path | None = None,
     out: str | Path | None = None,
+    resume: str | Path | None = None,
+    checkpoint_every: float | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Train a model on a data set and write a run folder.
@@ -153,6 +157,9 @@ def fit(
         compare: Whether to set the result beside random weights and frozen features.
         recipe: A `recipe.yaml` to start from.
         out: The run folder; None takes `runs/<time>-<data>`.
+        resume: The folder of a run that was killed or stopped. It goes on to the same bytes; its
+            own settings hold, and none that contradicts them may be given.
+        checkpoint_every: Seconds between two checkpoints; None takes 50 times what one costs.
         progress: Told how far the work is.
 
     Returns:
@@ -166,24 +173,31 @@ def fit(
     if order is not None and not isinstance(order, str):
         order = ",".join(order)
     changes = settings_among(locals())
-    chosen = recipe_for(data, changes, recipe)
     target = Path(out) if out is not None else None
-    if budget is not None:
-        finished = search(
-            chosen,
-            parse_budget(budget),
-            backbones=_candidates(changes),
-            data=data,
-            out=target,
-            progress=progress or Silent(),
-            compare=compare,
-        )
-    elif compare:
-        finished = run_compared(chosen, data=data, out=target, progress=progress)
+    seconds = parse_budget(budget) if budget is not None else None
+    if resume is not None:
+        target, again = Path(resume), True
+        refuse_other_folder(target, out, recipe)
+        if is_finished(target):
+            return _finished_before(target, progress)
+        asked = asked_again(target, data, changes, budget=seconds, compare=compare)
     else:
-        finished = run(chosen, data=data, out=target, progress=progress)
+        again = False
+        backbones = _candidates(changes) if budget else None
+        asked = Asked(recipe_for(data, changes, recipe), compare, seconds, backbones)
+    finished = carry_out(
+        asked, data=data, out=target, progress=progress, again=again, every=checkpoint_every
+    )
     write_report(finished.folder)
     return _model_of(finished)
+
+
+def _finished_before(run: Path, progress: Progress | None) -> Model:
+    """The model of a run that has nothing left to do."""
+    if progress is not None:
+        progress.say(f"The run in {run} is finished.")
+    write_report(run)
+    return load(run)
 
 
 def _model_of(finished: Finished) -> Model:
@@ -191,14 +205,14 @@ def _model_of(finished: Finished) -> Model:
     return Model(finished.network, labels, task, finished.result, finished.folder, finished.tasks)
 
 
-def _candidates(changes: Json) -> list[str] | None:
+def _candidates(changes: Json) -> tuple[str, ...] | None:
     """The backbones that a search may choose from, where some are named."""
     named = changes.get("backbone")
     if named is None:
         return None
     if Path(named).expanduser().is_dir():  # a folder's name may hold a comma
-        return [named]
-    return [name.strip() for name in named.split(",") if name.strip()]
+        return (named,)
+    return tuple(name.strip() for name in named.split(",") if name.strip())
 
 
 def evaluate(

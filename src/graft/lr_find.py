@@ -8,7 +8,8 @@ from graft.errors import OutputError, UserError
 from graft.progress import Progress, Silent
 from graft.recipe import Recipe, recipe_for, settings_among
 from graft.report.svg import ACCENT, INK, SECOND, Margins, draw
-from graft.run import begin, check_names, stages
+from graft.run import begin, stages
+from graft.runs.names import check_names
 from graft.training.range_test import RULE, range_test
 from graft.types import Json
 

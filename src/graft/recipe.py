@@ -132,9 +132,13 @@ class Recipe(BaseModel):
     prefix_batch: int | None = Field(default=None, ge=1, le=4096)
     threads: int | None = Field(default=None, ge=1)
 
+    def to_yaml(self) -> str:
+        """The recipe as `recipe.yaml` holds it."""
+        return yaml.safe_dump(self.model_dump(), sort_keys=False)
+
     def write(self, path: Path) -> None:
         """Write the recipe as YAML."""
-        path.write_text(yaml.safe_dump(self.model_dump(), sort_keys=False), encoding="utf-8")
+        path.write_text(self.to_yaml(), encoding="utf-8")
 
 
 def make_recipe(fields: Json) -> Recipe:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,45 +13,33 @@ import torch
 from graft.bank import bank_folder
 from graft.bank.bucketed import AnyFeed
 from graft.bank.source import open_source
-from graft.bank.store import STORAGE
-from graft.bank.way import Wish
-from graft.data.kinds import kinds_named
-from graft.device import pick_device, training_precision
-from graft.engines import check_engine
-from graft.errors import DataError, unknown_name
+from graft.bank.way import Wish, with_way
+from graft.device import training_precision
+from graft.errors import DataError
 from graft.export.native import save_model
-from graft.heads.build import build_head
 from graft.network import Network
-from graft.objectives import (
-    BALANCES,
-    CLASS_WEIGHTS,
-    REGRESSION_LOSSES,
-)
 from graft.plan import Audit, Auditor
 from graft.progress import Progress, Silent
 from graft.recipe import Recipe
+from graft.runs.asked import Asked
 from graft.runs.assessing import Assessing, assessor_of
-from graft.runs.choice import check_views, choose_views
 from graft.runs.clock import Clock
-from graft.runs.folder import RunFolder, default_folder, open_run_folder
+from graft.runs.folder import RunFolder
 from graft.runs.grafting import graft_head
 from graft.runs.modality import parts_of
+from graft.runs.names import check_names
 from graft.runs.predictor import probabilities
-from graft.runs.preparation import Prepared, label_columns, prepare, read_examples
+from graft.runs.preparation import Prepared, prepare, read_examples
+from graft.runs.resolve import resolve
 from graft.runs.result import data_part, plan_part, timestamp, versions
+from graft.runs.resume import begun, found_state, identity
 from graft.runs.together import together
 from graft.scenarios import Problem, Stage, build_scenario
 from graft.strategies import Phase, build_strategy, phases_for
 from graft.tasks.several import task_name
-from graft.training import History, StageRunner, choose_schedule
-from graft.training.mixing import parse_mix
-from graft.training.options import (
-    SAMPLINGS,
-    class_weighting,
-    loss_settings,
-    smoothing,
-    training_options,
-)
+from graft.training import History, StageRunner
+from graft.training.keeper import Keeper
+from graft.training.options import loss_settings, training_options
 from graft.training.stage import StageData
 from graft.types import FloatArray, IntArray, Json, Task, output_names
 
@@ -78,6 +67,8 @@ def run(
     data: object = None,
     out: Path | None = None,
     progress: Progress | None = None,
+    again: bool = False,
+    every: float | None = None,
 ) -> Finished:
     """Carry out a recipe.
 
@@ -86,10 +77,13 @@ def run(
         data: The data set, where it is an object rather than `recipe.data`.
         out: The run folder; None takes `runs/<time>-<data>`.
         progress: Told how far the work is.
+        again: Whether to take up the run that did not finish in `out`.
+        every: Seconds between two checkpoints; see `graft.training.keeper.Keeper`.
 
     Raises:
         UserError: The data, a name, the machine or the output folder is at fault.
         AuditError: A frozen tensor moved.
+        KeyboardInterrupt: The user stopped it; it can be taken up.
     """
     check_names(recipe)
     if data is None and recipe.data is None:
@@ -98,17 +92,11 @@ def run(
             allowed="a folder, a table, an .npz archive, a CIFAR folder, a data set object",
             next="name one, or give a recipe that does",
         )
-    with open_run_folder(out or default_folder(recipe.data)) as folder:
-        return _carry_out(
-            recipe, recipe.data if data is None else data, folder, progress or Silent()
-        )
-
-
-def _carry_out(recipe: Recipe, data: object, folder: RunFolder, progress: Progress) -> Finished:
-    attempt = begin(recipe, data, progress)
-    folder.write_recipe(attempt.recipe)
-    train(attempt, History(folder.history))
-    return conclude(attempt, folder)
+    source, listener = recipe.data if data is None else data, progress or Silent()
+    with begun(Asked(recipe), out, listener, again=again) as folder:
+        attempt = begin(recipe, source, listener, note=folder.note_recipe)
+        keeper = train_in(folder, attempt, every)
+        return conclude(attempt, folder, extra={"checkpoints": keeper.to_dict()})
 
 
 @dataclass(slots=True)
@@ -146,7 +134,12 @@ class Attempt:
 
 
 def begin(
-    recipe: Recipe, data: object, progress: Progress, *, prepared: Prepared | None = None
+    recipe: Recipe,
+    data: object,
+    progress: Progress,
+    *,
+    prepared: Prepared | None = None,
+    note: Callable[[Recipe], None] = lambda _: None,
 ) -> Attempt:
     """Load and build the parts of a recipe, and make every choice that it leaves open.
 
@@ -155,6 +148,7 @@ def begin(
         data: The data set.
         progress: Told how far the work is.
         prepared: The data set as an earlier attempt with the same preprocessing left it.
+        note: Given the recipe with every choice made, as soon as they are.
 
     Raises:
         UserError: The data, a name or the machine is at fault.
@@ -179,13 +173,12 @@ def begin(
     feed = parts.open_feed(
         prepared.opened, prepared.digests, network, device, root, progress, recipe.storage, wish
     )
+    feed.chosen = lambda way: note(with_way(recipe, way))
     runner = StageRunner(network, feed, device, training_options(recipe), History(), progress)
     runner.warnings += prepared.warnings
     with clock.part("prefix"):
         assessor = assessor_of(prepared, feed, network, recipe.seed, progress, runner.warnings)
-    if feed.way:
-        way = {"engine": feed.way.engine, "prefix_batch": feed.way.batch_size}
-        recipe = recipe.model_copy(update=way)
+    recipe = with_way(recipe, feed.way)
     auditor = Auditor(network)
     return Attempt(recipe, prepared, network, feed, assessor, phases, runner, auditor, clock)
 
@@ -203,21 +196,71 @@ def stages(attempt: Attempt) -> Iterator[Stage]:
     return build_scenario(str(recipe.scenario)).stages(problem)
 
 
-def train(attempt: Attempt, history: History) -> None:
+def train(
+    attempt: Attempt,
+    history: History,
+    keeper: Keeper | None = None,
+    state: Json | None = None,
+) -> None:
     """The scenario yields stages, the strategy divided them into phases, the runner runs them.
+
+    Args:
+        attempt: What is trained.
+        history: Gets a row per epoch.
+        keeper: Writes checkpoints.
+        state: What a checkpoint kept of training; None to train from the start.
 
     Raises:
         DivergenceError: A gradient phase went wrong too often.
+        KeyboardInterrupt: The user stopped it; the keeper has written a checkpoint.
     """
     runner = attempt.runner
     runner.history = history
     with attempt.clock.part("evaluate"):
         attempt.assessor.before()
-    with attempt.clock.part("train"):
-        for stage in stages(attempt):
-            runner.run(attempt.phases, stage.data, stage.objective, stage.epochs)
+    if state is not None:
+        runner.resume(state)
+    if keeper is not None:
+        runner.pause = keeper.pause
+    with attempt.clock.part("train"), keeper.listening() if keeper else nullcontext():
+        for number, stage in enumerate(stages(attempt)):
+            if number >= runner.position.stage:  # else an earlier process was through with it
+                runner.run(attempt.phases, stage.data, stage.objective, stage.epochs)
             audit(attempt)
         runner.network.eval()
+
+
+def train_in(folder: RunFolder, attempt: Attempt, every: float | None) -> Keeper:
+    """Train in a run folder, from the start or from its latest checkpoint.
+
+    Args:
+        folder: Gets recipe, history and checkpoints.
+        attempt: What is trained.
+        every: Seconds between two checkpoints; see `Keeper`.
+
+    Raises:
+        UserError: As `train`; or the checkpoint is of another recipe, other data or versions.
+    """
+    mine, say = identity(attempt.recipe, attempt.prepared), attempt.runner.progress.say
+    state = found_state(folder, mine, say) if folder.again else None
+    folder.write_recipe(attempt.recipe)
+    history = History(folder.history)
+    history.rewind([])
+    keeper = Keeper(folder.checkpoints, say, every)
+    keeper.about = lambda: {
+        "identity": mine,
+        "clock": attempt.clock.parts(),
+        "warnings": attempt.feed.warnings,
+        "checkpoints": keeper.to_dict(),
+    }
+    if state is not None:
+        about = state["about"]
+        attempt.clock.add(about["clock"])
+        attempt.feed.warnings[:0] = about["warnings"]
+        keeper.resume(about["checkpoints"])
+        say(f"Goes on in stage {state['stage'] + 1}, phase {state['phase'] + 1}.")
+    train(attempt, history, keeper, state)
+    return keeper
 
 
 def audit(attempt: Attempt) -> Audit:
@@ -289,67 +332,11 @@ def _finish(network: Network, tasks: tuple[Task, ...], folder: RunFolder, result
     return Finished(network, result, folder.path, tasks)
 
 
-def check_names(recipe: Recipe) -> None:
-    """Look every name up before anything costs.
-
-    Raises:
-        UnknownNameError: One of them is in no table.
-    """
-    tables = {
-        "class weighting": (recipe.class_weights, CLASS_WEIGHTS),
-        "sampling": (recipe.sampling, SAMPLINGS),
-        "storage type": (recipe.storage, STORAGE),
-        "balance of losses": (recipe.balance, BALANCES),
-        "loss of a quantity": (recipe.regression_loss, REGRESSION_LOSSES),
-    }
-    for what, (name, known) in tables.items():
-        if name not in known:
-            raise unknown_name(what, name, known)
-    choose_schedule(recipe.optimizer, recipe.schedule)
-    check_views(recipe.views or 1, recipe.augment)
-    kinds_named(recipe.task, len(label_columns(recipe)) or 1)
-    if recipe.scenario is not None:
-        build_scenario(recipe.scenario)
-    parse_mix(recipe.mix)
-    loss_settings(recipe)
-    build_head(recipe.head, 1, 2)
-    check_engine(recipe.engine, pick_device(recipe.device))
-    if recipe.strategy is not None:
-        build_strategy(recipe.strategy)
-
-
 def set_machine(recipe: Recipe) -> None:
     """Threads and seeds, so that the same recipe gives the same bytes on a CPU."""
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
-
-
-def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
-    """The recipe with every choice made that was left open."""
-    rows, length = len(prepared.split.train), prepared.facts.get("mean_length")
-    parts = parts_of(prepared.examples.modality)
-    strategy = recipe.strategy or parts.strategy(network, rows, recipe, length)
-    device = next(network.parameters()).device.type
-    threads = recipe.threads or torch.get_num_threads()
-    tasks = prepared.examples.tasks
-    views = recipe.views or 1
-    # Exact solvers of quantities and of several labels a row use the plain picture alone.
-    classes = any(task.one_class for task in tasks)
-    if recipe.views is None and length is None and classes:
-        views = choose_views(network, rows, recipe.augment, phases_for(strategy, network))
-    chosen = {
-        "task": ",".join(task.kind for task in tasks),
-        "scenario": recipe.scenario or ("standard" if len(tasks) == 1 else "multi-task"),
-        "strategy": strategy,
-        "views": views,
-        "schedule": choose_schedule(recipe.optimizer, recipe.schedule),
-        "class_weights": class_weighting(recipe),
-        "label_smoothing": smoothing(recipe, tasks),
-        "device": device,
-        "threads": threads,
-    }
-    return recipe.model_copy(update=chosen)
 
 
 def _header(recipe: Recipe, tasks: tuple[Task, ...]) -> Json:

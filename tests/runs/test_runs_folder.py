@@ -27,7 +27,7 @@ def leave_unfinished(path: Path) -> None:
         folder.history.touch()
     (path / ".model-abc123").mkdir()
     (path / ".model-abc123" / "config.json").touch()
-    (path / ".result.json.partial").write_text("{")
+    (path / ".partial-result.json").write_text("{")
     (path / "pictures").mkdir()
     (path / ".lock").touch()
 
@@ -72,7 +72,7 @@ def test_what_is_not_an_unfinished_run_is_left_alone(
 ) -> None:
     path = tmp_path / "run"
     prepare(path)
-    before = sorted(str(p) for p in tmp_path.rglob("*"))
+    before = sorted(str(p) for p in tmp_path.rglob("*") if p.name != ".lock")
     with pytest.raises(OutputError) as caught, open_run_folder(path):
         raise AssertionError("never reached")
     assert str(path) in caught.value.found
@@ -80,11 +80,26 @@ def test_what_is_not_an_unfinished_run_is_left_alone(
     assert sorted(str(p) for p in tmp_path.rglob("*")) == before
 
 
-def test_an_unfinished_run_is_cleared(tmp_path: Path) -> None:
+def test_an_unfinished_run_is_not_touched_and_the_way_on_is_told(tmp_path: Path) -> None:
     leave_unfinished(tmp_path / "run")
-    with open_run_folder(tmp_path / "run"):
-        assert contents(tmp_path / "run") == [".lock"]
-    assert contents(tmp_path / "run") == []
+    before = contents(tmp_path / "run")
+    before.remove(".lock")  # of a process that is gone
+    with (
+        pytest.raises(OutputError, match="did not finish") as caught,
+        open_run_folder(tmp_path / "run"),
+    ):
+        raise AssertionError("never reached")
+    assert f"graft fit --resume {tmp_path / 'run'}" in caught.value.next
+    assert contents(tmp_path / "run") == before
+
+
+def test_what_was_half_written_goes_when_a_run_is_taken_up(tmp_path: Path) -> None:
+    leave_unfinished(tmp_path / "run")
+    with open_run_folder(tmp_path / "run", again=True) as folder:
+        assert contents(tmp_path / "run") == [".lock", "history.jsonl", "pictures", "recipe.yaml"]
+        folder.write_result({"labels": ["a"]})
+    with pytest.raises(OutputError, match="is finished"), open_run_folder(folder.path, again=True):
+        raise AssertionError("never reached")
 
 
 def test_a_process_that_was_killed_before_its_recipe_is_cleared_too(tmp_path: Path) -> None:
@@ -92,25 +107,6 @@ def test_a_process_that_was_killed_before_its_recipe_is_cleared_too(tmp_path: Pa
     (tmp_path / "run" / ".lock").touch()
     finish(tmp_path / "run")
     assert read_result(tmp_path / "run")
-
-
-def test_a_clearing_that_was_interrupted_can_be_taken_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    leave_unfinished(tmp_path / "run")
-    unlink, calls = Path.unlink, []
-
-    def stop_at_the_second(self: Path, missing_ok: bool = False) -> None:
-        calls.append(self)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        unlink(self, missing_ok)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", stop_at_the_second)
-        with pytest.raises(KeyboardInterrupt), open_run_folder(tmp_path / "run"):
-            raise AssertionError("never reached")
-    finish(tmp_path / "run")
 
 
 @pytest.mark.parametrize("fault", [ValueError, KeyboardInterrupt])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,7 @@ class BucketedFeed:
         self._rows = wish.batch_size or (CPU_ROWS if device.type == "cpu" else GPU_ROWS)
         self.use = BankUse(storage)
         self.warnings: list[str] = []
+        self.chosen: Callable[[Way], None] = lambda _: None  # nothing is measured: no one is told
         self.device = device
         self._lengths = np.array([tokens.length(digest) for digest in digests], dtype=np.int64)
         self._kept = np.minimum(self._lengths, tokens.counts(digests))

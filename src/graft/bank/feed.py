@@ -100,6 +100,7 @@ class Feed:
         self.use = BankUse(storage)
         self.inputs = inputs
         self.way: Way | None = None
+        self.chosen: Callable[[Way], None] = lambda _: None
         self.warnings: list[str] = []
         self._wish = wish
         self._digests = list(digests)
@@ -204,6 +205,8 @@ class Feed:
         way = Way(engine.name, batch)
         shelf = self._shelf(job, way)
         missing = [job.items[at] for at in _missing(shelf, digests)]
+        if self.way is None:
+            self.chosen(way)  # before it is carried out, so that a later process keeps to it
         self._fill(shelf, missing, engine, batch)
         return way, shelf, len(missing)
 

@@ -25,6 +25,7 @@ from graft.engines import (
 )
 from graft.engines import identity as engine_identity
 from graft.errors import ResourceError
+from graft.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +123,10 @@ def halved(batch_size: int) -> int:
             next="choose a smaller --size or another --backbone",
         )
     return batch_size // 2
+
+
+def with_way(recipe: Recipe, way: Way | None) -> Recipe:
+    """The recipe with the way that was chosen, if one was."""
+    if way is None:
+        return recipe
+    return recipe.model_copy(update={"engine": way.engine, "prefix_batch": way.batch_size})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -164,6 +165,14 @@ def fit(
     recipe: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A recipe.yaml to start from.")
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Go on with a run that was killed or stopped."),
+    ] = None,
+    checkpoint_every: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0, help="[50 times what a checkpoint takes]"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA and write a run folder with model, result and report."""
@@ -171,9 +180,20 @@ def fit(
     from graft.api import fit as fit_model
     from graft.cli.summary import print_summary
 
+    if resume is None and out is not None and not as_json and _wants_to_go_on(out):
+        choices["resume"] = out
     with Bars() as progress:
         model = fit_model(**choices, progress=progress)
     if as_json:
         print_json({**model.result, "run": str(model.folder)})
     else:
         print_summary(output(), model.result, model.folder)
+
+
+def _wants_to_go_on(out: Path) -> bool:
+    """Ask, where someone can answer, whether to take up the unfinished run in a folder."""
+    from graft.runs.folder import is_unfinished
+
+    if not (sys.stdin.isatty() and is_unfinished(out)):
+        return False
+    return typer.confirm(f"The run in {out} did not finish. Go on with it?", default=True, err=True)

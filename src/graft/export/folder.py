@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from graft.errors import OutputError
+from graft.errors import OutputError, ResourceError
+from graft.files import flush_files, flush_folder, is_full
 
 
 @contextmanager
@@ -22,6 +23,7 @@ def appearing(folder: Path, marker: str) -> Iterator[Path]:
 
     Raises:
         OutputError: Something else lies there, or it cannot be written.
+        ResourceError: The disk is full.
     """
     _refuse_foreign(folder, marker)
     try:
@@ -32,7 +34,9 @@ def appearing(folder: Path, marker: str) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o755)  # mkdtemp's folder is private
+        flush_files(temporary)
         _take_place(temporary, folder)
+        flush_folder(folder.parent)
     except OSError as error:
         if isinstance(error, OutputError):
             raise
@@ -66,7 +70,13 @@ def _take_place(temporary: Path, folder: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def _unwritable(folder: Path, error: OSError) -> OutputError:
+def _unwritable(folder: Path, error: OSError) -> OutputError | ResourceError:
+    if is_full(error):
+        return ResourceError(
+            f"The disk is full: {folder} could not be written",
+            allowed="room for the model",
+            next="free some space",
+        )
     return OutputError(
         f"{folder} cannot be written: {error.strerror or error}", next="choose another folder"
     )

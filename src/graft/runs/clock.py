@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -32,7 +32,16 @@ class Clock:
         finally:
             self._parts[name] += perf_counter() - begun
 
+    def parts(self) -> dict[str, float]:
+        """Seconds by part, with `total`, so far."""
+        return {"total": perf_counter() - self._begun, **self._parts}
+
+    def add(self, parts: Mapping[str, float]) -> None:
+        """Count what an earlier process took."""
+        self._begun -= parts["total"]
+        for name in self._parts:
+            self._parts[name] += parts[name]
+
     def seconds(self) -> dict[str, float]:
         """Seconds by part, and `total` since the clock was made."""
-        total = perf_counter() - self._begun
-        return {name: round(value, 3) for name, value in {"total": total, **self._parts}.items()}
+        return {name: round(value, 3) for name, value in self.parts().items()}

@@ -1,9 +1,13 @@
-"""The run folder: written from the start, finished only when `result.json` stands in it."""
+"""The run folder: written from the start, finished only when `result.json` stands in it.
+
+What an unfinished run goes on from is in `checkpoints/`, which goes when the run is finished.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,23 +16,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graft.errors import ModelError, OutputError
+from graft.files import PARTIAL, in_one_step
 from graft.recipe import Recipe
 from graft.types import Json
 
 RESULT, RECIPE, HISTORY = "result.json", "recipe.yaml", "history.jsonl"
-PARTIAL, LOCK = f".{RESULT}.partial", ".lock"
-OWN_NAMES = frozenset(
-    {RESULT, PARTIAL, RECIPE, HISTORY, "report.html", "model", "checkpoints", "pictures"}
-)
-# What a killed process leaves of a model that it was saving.
-UNFINISHED_MODEL = ".model-"
+LOCK = ".lock"
+CHECKPOINTS, ASKED = "checkpoints", "asked.json"
+# What a killed process leaves of a model or a file that it was writing.
+UNFINISHED = (".model-", PARTIAL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RunFolder:
-    """The places inside a run folder."""
+    """The places inside a run folder.
+
+    Attributes:
+        path: The folder.
+        again: Whether a run is taken up here.
+        kept: Whether it stays after a failure: when the data are read and every choice is made.
+    """
 
     path: Path
+    again: bool = False
+    kept: bool = False
 
     @property
     def history(self) -> Path:
@@ -45,15 +56,47 @@ class RunFolder:
         """Small pictures for the report."""
         return self.path / "pictures"
 
+    @property
+    def checkpoints(self) -> Path:
+        """What an unfinished run goes on from."""
+        return self.path / CHECKPOINTS
+
+    def note_recipe(self, recipe: Recipe) -> None:
+        """Write `recipe.yaml` in one step, while a mistake may still be found."""
+        in_one_step(self.path / RECIPE, recipe.to_yaml())
+
     def write_recipe(self, recipe: Recipe) -> None:
-        """Write `recipe.yaml`."""
-        recipe.write(self.path / RECIPE)
+        """Write `recipe.yaml` in one step: from here on the folder stays."""
+        self.note_recipe(recipe)
+        self.kept = True
 
     def write_result(self, result: Json) -> None:
         """Write `result.json` in one step: its presence is what makes a run finished."""
-        temporary = self.path / PARTIAL
-        temporary.write_text(json.dumps(result, indent=2, allow_nan=False), encoding="utf-8")
-        temporary.replace(self.path / RESULT)
+        in_one_step(self.path / RESULT, json.dumps(result, indent=2, allow_nan=False))
+
+
+def resume_command(path: Path) -> str:
+    """What takes up the run in a folder."""
+    return f"graft fit --resume {shlex.quote(str(path))}"
+
+
+def is_finished(path: Path) -> bool:
+    """Whether the run in a folder came to its end; a search has results before that."""
+    if not (path / RESULT).is_file():
+        return False
+    if not (path / CHECKPOINTS / ASKED).exists():
+        return True
+    try:
+        search = json.loads((path / RESULT).read_bytes()).get("search")
+    except (OSError, ValueError, AttributeError):
+        return False
+    return search is None or bool(search["finished"])
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a run stands in a folder that can be taken up."""
+    begun = (path / RECIPE).is_file() or (path / CHECKPOINTS / ASKED).is_file()
+    return begun and not is_finished(path)
 
 
 def default_folder(data: str | None) -> Path:
@@ -67,16 +110,55 @@ def default_folder(data: str | None) -> Path:
     return folder
 
 
-@contextmanager
-def open_run_folder(path: Path) -> Iterator[RunFolder]:
-    """Create the folder, or clear what a run that did not finish left in it, and lock it.
+def require_unfinished(path: Path) -> None:
+    """Refuse what cannot be taken up.
 
     Raises:
-        OutputError: It cannot be written, it holds something else, a finished run stands in it,
-            or another process is writing it.
+        OutputError: No run stands there, or a finished one.
     """
-    _refuse_foreign(path)
+    if not is_unfinished(path):
+        what = "is finished" if is_finished(path) else "is no run that did not finish"
+        raise OutputError(
+            f"{path} {what}",
+            allowed="the folder of a run that was killed or stopped",
+            next="give the folder that graft fit was writing",
+        )
+
+
+@contextmanager
+def open_run_folder(path: Path, *, again: bool = False) -> Iterator[RunFolder]:
+    """Create the folder, or take up the unfinished run in it, and lock it.
+
+    When the block ends with a result, what a run goes on from is removed.
+
+    Args:
+        path: The folder.
+        again: Whether a run is to be taken up; else nothing may stand there.
+
+    Raises:
+        OutputError: It cannot be written, it holds something else, a finished run or (or not, if
+            `again`) an unfinished one stands in it, or another process is writing it.
+    """
+    if again:
+        require_unfinished(path)
+    else:
+        _refuse_foreign(path)
     created = not path.exists()
+    with _locked(path):
+        if again:
+            require_unfinished(path)  # once more: another process may have been here meanwhile
+        else:
+            _refuse_foreign(path)
+            _refuse_unfinished(path)
+        _sweep(path)
+        folder = RunFolder(path, again, kept=again)
+        with _left_in_order(folder, created):
+            yield folder
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Create the folder, and be the only process in it."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock = os.open(path / LOCK, os.O_CREAT | os.O_RDWR)
@@ -88,25 +170,48 @@ def open_run_folder(path: Path) -> Iterator[RunFolder]:
         ) from problem
     try:
         _take_lock(lock, path)
-        with _removed_if_empty_handed(path, created):
-            _refuse_foreign(path)  # once more: another process may have finished here meanwhile
-            _clear(path)
-            yield RunFolder(path)
+        try:
+            yield
+        finally:
+            (path / LOCK).unlink(missing_ok=True)
     finally:
         os.close(lock)
 
 
 @contextmanager
-def _removed_if_empty_handed(path: Path, created: bool) -> Iterator[None]:
-    """Remove the lock, and after a failure before the recipe was written the folder too."""
+def _left_in_order(folder: RunFolder, created: bool) -> Iterator[None]:
+    """Remove what is of no use any more.
+
+    After a result that is what the run would go on from. After a mistake, such as a name that does
+    not exist, it is everything; after Ctrl-C and where room ran out nothing is.
+    """
     try:
         yield
-    except BaseException:
-        if created and not (path / RECIPE).exists():
-            shutil.rmtree(path, ignore_errors=True)
+    except BaseException as problem:
+        begun = (folder.checkpoints / ASKED).exists()
+        if not (folder.kept or (begun and isinstance(problem, (KeyboardInterrupt, MemoryError)))):
+            _remove(folder.path, created)
         raise
-    finally:
-        (path / LOCK).unlink(missing_ok=True)
+    if is_finished(folder.path):
+        shutil.rmtree(folder.checkpoints, ignore_errors=True)
+
+
+def _remove(path: Path, created: bool) -> None:
+    if created:
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    shutil.rmtree(path / CHECKPOINTS, ignore_errors=True)
+    (path / RECIPE).unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes left half-written."""
+    for entry in path.iterdir():
+        if entry.name.startswith(UNFINISHED):
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
 
 
 def read_result(path: Path) -> Json:
@@ -116,11 +221,11 @@ def read_result(path: Path) -> Json:
         ModelError: No finished run stands there.
     """
     if not (path / RESULT).is_file():
-        unfinished = (path / RECIPE).is_file()
+        unfinished = is_unfinished(path)
         raise ModelError(
             f"The run in {path} did not finish" if unfinished else f"{path} is no run folder",
             allowed=f"a folder with {RESULT}",
-            next="run graft fit again" if unfinished else "give the folder that graft fit printed",
+            next=resume_command(path) if unfinished else "give the folder that graft fit printed",
         )
     try:
         result = json.loads((path / RESULT).read_text(encoding="utf-8"))
@@ -141,17 +246,26 @@ def _refuse_foreign(path: Path) -> None:
     if not path.is_dir():
         raise _occupied(path, "is a file")
     names = {entry.name for entry in path.iterdir()} - {LOCK}
-    if RESULT in names:
+    if RESULT in names and is_finished(path):
         raise _occupied(path, "holds a finished run")
-    foreign = {name for name in names - OWN_NAMES if not name.startswith(UNFINISHED_MODEL)}
-    if foreign or (names and RECIPE not in names):
+    if names and not is_unfinished(path):
         raise _occupied(path, "holds other files")
+
+
+def _refuse_unfinished(path: Path) -> None:
+    if is_unfinished(path):
+        raise OutputError(
+            f"The output folder {path} holds a run that did not finish",
+            allowed="a folder that does not exist, or an empty one",
+            next=f"go on with it: {resume_command(path)}; or choose another with --out, or remove "
+            "it",
+        )
 
 
 def _occupied(path: Path, what: str) -> OutputError:
     return OutputError(
         f"The output folder {path} {what}",
-        allowed="a folder that does not exist, an empty one, or a run that did not finish",
+        allowed="a folder that does not exist, or an empty one",
         next="choose another with --out, or remove it",
     )
 
@@ -171,14 +285,3 @@ def _take_lock(lock: int, path: Path) -> None:
             allowed="one process per run folder",
             next="wait for it, or choose another folder with --out",
         )
-
-
-def _clear(path: Path) -> None:
-    # The recipe last: by it the rest is known as a run's, should this be interrupted.
-    for entry in sorted(path.iterdir(), key=lambda entry: entry.name == RECIPE):
-        if entry.name == LOCK:
-            continue
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()

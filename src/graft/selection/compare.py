@@ -8,8 +8,10 @@ from time import perf_counter
 
 from graft.progress import Progress, Silent
 from graft.recipe import Recipe
-from graft.run import Attempt, Finished, begin, check_names, conclude, train
-from graft.runs.folder import default_folder, open_run_folder
+from graft.run import Attempt, Finished, begin, conclude, train, train_in
+from graft.runs.asked import Asked
+from graft.runs.names import check_names
+from graft.runs.resume import begun
 from graft.selection.alone import FROZEN, answers_alone, learns_together
 from graft.tasks.several import Held
 from graft.training import History
@@ -25,6 +27,8 @@ def run_compared(
     data: object = None,
     out: Path | None = None,
     progress: Progress | None = None,
+    again: bool = False,
+    every: float | None = None,
 ) -> Finished:
     """Carry out a recipe, and set it beside random weights and frozen features.
 
@@ -33,17 +37,20 @@ def run_compared(
         data: The data set, where it is an object rather than `recipe.data`.
         out: The run folder; None takes `runs/<time>-<data>`.
         progress: Told how far the work is.
+        again: Whether to take up the run that did not finish in `out`; what it is compared with is
+            trained again.
+        every: Seconds between two checkpoints; see `graft.training.keeper.Keeper`.
 
     Raises:
         UserError: The data, a name, the machine or the output folder is at fault.
     """
     check_names(recipe)
     listener, source = progress or Silent(), recipe.data if data is None else data
-    with open_run_folder(out or default_folder(recipe.data)) as folder:
-        attempt = begin(recipe, source, listener)
-        folder.write_recipe(attempt.recipe)
-        train(attempt, History(folder.history))
-        return conclude(attempt, folder, extra=comparison(attempt, source, listener))
+    with begun(Asked(recipe, compare=True), out, listener, again=again) as folder:
+        attempt = begin(recipe, source, listener, note=folder.note_recipe)
+        keeper = train_in(folder, attempt, every)
+        compared = comparison(attempt, source, listener)
+        return conclude(attempt, folder, extra={"checkpoints": keeper.to_dict(), **compared})
 
 
 def comparison(attempt: Attempt, data: object, progress: Progress) -> Json:
@@ -73,13 +80,13 @@ def comparison(attempt: Attempt, data: object, progress: Progress) -> Json:
         if all(getattr(recipe, key) == value for key, value in changes.items()):
             found.append({"name": name, "same": True, "message": _same(name)})
             continue
-        begun = perf_counter()
+        since = perf_counter()
         progress.say(f"compare: {name.replace('_', ' ')}")
         other = begin(recipe.model_copy(update=changes), data, progress, prepared=prepared)
         train(other, History())
         predicted = other.predictor()(rows)
         compared = _compared(attempt, winner, predicted, name)
-        found.append({**compared, "seconds": round(perf_counter() - begun, 3)})
+        found.append({**compared, "seconds": round(perf_counter() - since, 3)})
     if len(prepared.examples.tasks) > 1:
         found.append(_beside_single_tasks(attempt, winner, data, progress))
     return {"compare": found}
@@ -91,9 +98,9 @@ def _beside_single_tasks(
     """Single-task runs of the same strategy that together cost what the run did."""
     if not learns_together(attempt):
         return {"name": ALONE, "same": True, "message": FROZEN}
-    begun = perf_counter()
+    since = perf_counter()
     other = answers_alone(attempt, data, attempt.prepared.split.test, progress)
-    seconds = round(perf_counter() - begun, 3)
+    seconds = round(perf_counter() - since, 3)
     return {**_compared(attempt, winner, other, ALONE), "seconds": seconds}
 
 

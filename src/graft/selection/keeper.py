@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from graft.files import in_one_step
 from graft.run import Attempt, Finished, conclude
 from graft.runs.folder import RunFolder
 from graft.selection.trial import Trial
@@ -78,6 +79,4 @@ def better(trial: Trial, other: Trial) -> bool:
 
 def write_rows(path: Path, rows: list[Json]) -> None:
     """Replace the history in one step."""
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    temporary.replace(path)
+    in_one_step(path, "".join(json.dumps(row) + "\n" for row in rows))

@@ -15,9 +15,12 @@ from graft.device import pick_device
 from graft.errors import UnknownNameError, UserError
 from graft.progress import Progress
 from graft.recipe import Recipe
-from graft.run import Finished, check_names
-from graft.runs.folder import RunFolder, default_folder, open_run_folder
+from graft.run import Finished
+from graft.runs.asked import Asked
+from graft.runs.folder import RunFolder
+from graft.runs.names import check_names
 from graft.runs.preparation import Prepared, read_examples
+from graft.runs.resume import begun
 from graft.selection.account import account, first_line, winner_line
 from graft.selection.budget import Budget, BudgetSpentError, Watched
 from graft.selection.compare import comparison
@@ -46,6 +49,7 @@ def search(
     out: Path | None = None,
     progress: Progress,
     compare: bool = False,
+    again: bool = False,
 ) -> Finished:
     """Choose backbone, frozen depth, strategy and rate within a time, and carry the choice out.
 
@@ -61,6 +65,9 @@ def search(
         out: The run folder; None takes `runs/<time>-<data>`.
         progress: Told how far the work is.
         compare: Whether to set the winner beside random weights and frozen features.
+        again: Whether to take up the search that did not finish in `out`: with its whole budget,
+            from what the bank holds; trials are made again, and the best so far stays on the disk
+            until the first of them is through.
 
     Raises:
         UserError: The data, a name, the machine or the output folder is at fault.
@@ -68,7 +75,10 @@ def search(
     check_names(recipe)
     if backbones is not None and not backbones:
         raise UnknownNameError("No backbone was named", next="name some with --backbone A,B")
-    with open_run_folder(out or default_folder(recipe.data)) as folder:
+    asked = Asked(recipe, compare, budget, None if backbones is None else tuple(backbones))
+    with begun(asked, out, progress, again=again) as folder:
+        if again:
+            progress.say("The search begins again, with its whole budget and what the bank holds.")
         clock = Budget(budget)
         source = recipe.data if data is None else data
         names = backbones

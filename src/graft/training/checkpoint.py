@@ -8,13 +8,10 @@ that is killed at any moment, or a power cut, leaves at least the last whole one
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +20,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from graft.errors import OutputError, ResourceError
+from graft.files import PARTIAL, flush_folder, flushed, is_full
 from graft.types import ByteArray, Json
 
 FORMAT = 1
 STATE, TENSORS = "state.json", "tensors.safetensors"
 KEPT = 2  # the last, and the one before it, should a disk have damaged the last
 _NAME = "step-"
-_PARTIAL = ".partial-"
 _TENSOR = "$tensor"
 _TYPES: Mapping[torch.dtype, str] = {
     torch.float64: "F64",
@@ -53,7 +50,7 @@ def write_checkpoint(folder: Path, state: Json) -> None:
         ResourceError: The disk is full. The checkpoints before it stay as they are.
     """
     number = max((_number(path) for path in listed(folder)), default=0) + 1
-    temporary = folder / f"{_PARTIAL}{number:06}"
+    temporary = folder / f"{PARTIAL}{number:06}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(temporary, ignore_errors=True)
@@ -173,26 +170,8 @@ def _bytes(tensor: Tensor) -> ByteArray:
     return found
 
 
-@contextmanager
-def flushed(path: Path) -> Iterator[Any]:
-    """A new binary file that lies on the disk when the block is over."""
-    with path.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def flush_folder(folder: Path) -> None:
-    """Let a rename in a folder reach the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _unwritable(problem: OSError, folder: Path) -> OutputError | ResourceError:
-    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(problem):
         return ResourceError(
             f"The disk is full: a checkpoint could not be written to {folder}",
             allowed="room for three checkpoints while one is written",

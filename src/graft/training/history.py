@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from graft.files import in_one_step
 from graft.types import Json
 
 
@@ -26,9 +27,7 @@ class History:
         """Hold these rows and no others, as when a checkpoint was written."""
         self.rows = [*rows]
         if self._path is not None:
-            temporary = self._path.with_name(f".{self._path.name}.partial")
-            temporary.write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
-            temporary.replace(self._path)
+            in_one_step(self._path, "".join(f"{json.dumps(row)}\n" for row in rows))
 
     def add(self, row: Json) -> None:
         """Keep a row and write it out at once, so that a killed run shows how far it came."""

@@ -29,21 +29,38 @@ class Keeper:
 
     Args:
         folder: Where to.
-        about: What every checkpoint keeps beside the state of training.
+        say: Told when the user stops the run.
         every: Seconds between two; 0 writes one after every step, None takes 50 times what one
             costs.
+
+    Attributes:
+        about: Gives what every checkpoint keeps beside the state of training.
+        written: How many there were.
+        seconds: What they cost.
+        resumed: How often the run was taken up.
     """
 
     def __init__(
-        self, folder: Path, about: Callable[[], Json] = dict, every: float | None = None
+        self, folder: Path, say: Callable[[str], None], every: float | None = None
     ) -> None:
-        self.written, self.seconds = 0, 0.0
+        self.about: Callable[[], Json] = dict
+        self.written, self.seconds, self.resumed = 0, 0.0, 0
         self._folder = folder
-        self._about = about
+        self._say = say
         self._every = every
         self._cost: float | None = None
         self._last = perf_counter()
         self._stop = Stop()
+
+    def to_dict(self) -> Json:
+        """The counts as JSON values."""
+        seconds = round(self.seconds, 3)
+        return {"written": self.written, "seconds": seconds, "resumed": self.resumed}
+
+    def resume(self, counts: Json) -> None:
+        """Count on from an earlier process."""
+        self.written, self.seconds = counts["written"], counts["seconds"]
+        self.resumed = counts["resumed"] + 1
 
     def pause(self, state: Callable[[], Json], *, inside: bool) -> None:
         """Write a checkpoint if it is time to.
@@ -69,19 +86,15 @@ class Keeper:
             UserError: It cannot be written.
         """
         begun = perf_counter()
-        write_checkpoint(self._folder, {**state, "about": self._about()})
+        write_checkpoint(self._folder, {**state, "about": self.about()})
         self._last = perf_counter()
         self._cost = self._last - begun
         self.written, self.seconds = self.written + 1, self.seconds + self._cost
 
     @contextmanager
-    def listening(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Let Ctrl-C stop the run at its next step inside the block, and at once the second time.
-
-        Args:
-            say: Told what happens.
-        """
-        with self._stop.listening(say):
+    def listening(self) -> Iterator[None]:
+        """Inside the block Ctrl-C stops the run at its next step, and at once the second time."""
+        with self._stop.listening(self._say):
             yield
 
     def _due(self, state: Callable[[], Json]) -> bool:

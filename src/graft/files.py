@@ -1,0 +1,73 @@
+"""Files that are whole and on the disk, or as they were before."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+PARTIAL = ".partial-"
+"""How the names begin of what is being written; a killed process leaves such."""
+
+
+@contextmanager
+def flushed(path: Path) -> Iterator[BinaryIO]:
+    """A new binary file that lies on the disk when the block is over.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with path.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def flush_folder(folder: Path) -> None:
+    """Let what was renamed in a folder reach the disk.
+
+    Raises:
+        OSError: The folder cannot be opened.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_files(folder: Path) -> None:
+    """Let every file in a folder, and the folder itself, reach the disk.
+
+    Raises:
+        OSError: One of them cannot be opened.
+    """
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    flush_folder(folder)
+
+
+def in_one_step(path: Path, text: str) -> None:
+    """Write a text file, or leave the one that is there.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    temporary = path.with_name(f"{PARTIAL}{path.name}")
+    try:
+        with flushed(temporary) as file:
+            file.write(text.encode())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    flush_folder(path.parent)
+
+
+def is_full(problem: OSError) -> bool:
+    """Whether an error says that a disk, or what one may use of it, is full."""
+    return problem.errno in (errno.ENOSPC, errno.EDQUOT)
