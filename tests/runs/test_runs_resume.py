@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -140,32 +141,37 @@ def test_a_run_may_be_broken_off_again_and_again(
     assert result["checkpoints"]["resumed"] == 4
 
 
-def test_a_damaged_checkpoint_is_passed_over(break_off: Callable[..., Path], whole: Json) -> None:
-    folder = break_off(FAULTS["inside a step"])
-    last = checkpoint.listed(folder / "checkpoints")[-1] / checkpoint.TENSORS
+def test_a_damaged_checkpoint_is_passed_over(broken: Path, whole: Json) -> None:
+    last = checkpoint.listed(broken / "checkpoints")[-1] / checkpoint.TENSORS
     content = bytearray(last.read_bytes())
     content[-1] ^= 1
     last.write_bytes(content)
-    graft.fit(resume=folder)
-    assert outcome(folder) == whole
+    graft.fit(resume=broken)
+    assert outcome(broken) == whole
 
 
-def test_without_a_whole_checkpoint_the_run_begins_again(
-    break_off: Callable[..., Path], whole: Json
-) -> None:
-    folder = break_off(FAULTS["inside a step"])
-    for path in checkpoint.listed(folder / "checkpoints"):
+def test_without_a_whole_checkpoint_the_run_begins_again(broken: Path, whole: Json) -> None:
+    for path in checkpoint.listed(broken / "checkpoints"):
         (path / checkpoint.STATE).write_text("{")
-    graft.fit(resume=folder)
-    assert outcome(folder) == whole
+    graft.fit(resume=broken)
+    assert outcome(broken) == whole
 
 
 # What is refused.
 
 
+@pytest.fixture(scope="module")
+def broken_once(photos: Path, tiny: Json, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was broken off. Not to be changed."""
+    folder = tmp_path_factory.mktemp("broken") / "run"
+    with FAULTS["inside a step"].waiting(), pytest.raises(KilledError):
+        graft.fit(str(photos), **tiny, **SETTINGS, out=folder, checkpoint_every=0)
+    return folder
+
+
 @pytest.fixture
-def broken(break_off: Callable[..., Path]) -> Path:
-    return break_off(FAULTS["inside a step"])
+def broken(broken_once: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(broken_once, tmp_path / "run")
 
 
 def test_an_unfinished_run_is_not_overwritten(broken: Path, photos: Path) -> None:
