@@ -204,6 +204,38 @@ def change_labels(run: Path) -> None:
     path.write_text(json.dumps(manifest))
 
 
+def change_result(run: Path, **changes: object) -> None:
+    path = run / "result.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"labels": ["a", "b", "c"]}, "labels"),
+        ({"metrics": {}}, "metrics"),
+        ({"task": "x"}, "task"),
+    ],
+    ids=["labels", "metrics", "task"],
+)
+def test_a_result_of_another_run_is_not_believed(
+    trained: Model, tmp_path: Path, changes: Json, named: str
+) -> None:
+    run = Path(shutil.copytree(str(trained.folder), tmp_path / "run"))
+    change_result(run, **changes)
+    with pytest.raises(ModelError, match=rf"result\.json and .*model differ in {named}"):
+        load(run)
+    assert load(run / "model").labels == trained.labels
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"a":' * 50_000, "\0"])
+def test_a_result_that_cannot_be_read_is_told(trained: Model, tmp_path: Path, content: str) -> None:
+    run = Path(shutil.copytree(str(trained.folder), tmp_path / "run"))
+    (run / "result.json").write_text(content)
+    with pytest.raises(ModelError, match=r"result\.json"):
+        load(run)
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -12,12 +12,12 @@ import torch
 from graft.data import Examples, read, read_inputs
 from graft.data.examples import TRANSLATION, Input
 from graft.data.targets import is_plain
-from graft.errors import DataError, UserError, unknown_name
+from graft.errors import DataError, ModelError, UserError, unknown_name
 from graft.export.native import LoadedModel, load_model, save_model
 from graft.export.onnx_export import Exported, export_onnx, require_onnx
 from graft.network import Network
 from graft.runs import translating
-from graft.runs.folder import read_result
+from graft.runs.folder import RESULT, read_result
 from graft.runs.modality import parts_of
 from graft.tasks.several import Held, answers_of, row_of
 from graft.types import FloatArray, Json, Task
@@ -273,7 +273,26 @@ def load(path: str | Path) -> Model:
     if (folder / "graft.json").is_file():
         return _model(load_model(folder), {}, folder)
     result = read_result(folder)
-    return _model(load_model(folder / "model"), result, folder)
+    loaded = load_model(folder / "model")
+    _check_run(folder, result, loaded)
+    return _model(loaded, result, folder)
+
+
+def _check_run(folder: Path, result: Json, loaded: LoadedModel) -> None:
+    """Whether model and result are of one run: both hold what the other is known by."""
+    told = {
+        "task": loaded.task,
+        "labels": [*loaded.labels],
+        "metrics": loaded.extras.get("metrics"),
+    }
+    different = [key for key, value in told.items() if result.get(key) != value]
+    if different:
+        raise ModelError(
+            f"{folder / RESULT} and {folder / 'model'} differ in {', '.join(different)}: "
+            "one of them was changed, or is another run's",
+            allowed="the result and the model of one run",
+            next=f"restore the folder, or open {folder / 'model'} alone",
+        )
 
 
 def _model(loaded: LoadedModel, result: Json, folder: Path) -> Model:

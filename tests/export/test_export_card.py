@@ -28,19 +28,3 @@ def test_the_card_names_labels_preprocessing_and_figures() -> None:
 
 def test_a_card_without_figures_has_no_table() -> None:
     assert "interval" not in model_card(manifest(), Path("model"), LAYOUTS["image"])
-
-
-def test_the_digest_covers_everything_but_the_extras() -> None:
-    usual = manifest()
-    assert usual.digest == manifest(note="x").digest
-    fields = {name: getattr(usual, name) for name in Manifest.__slots__}
-    changes = {
-        "labels": ("bee", "ant"),
-        "task": "regression",
-        "format": "backbone+head",
-        "head": {**usual.head, "spec": "mlp:4"},
-        "preprocess": PreprocessSpec.from_dict({**SPEC.to_dict(), "crop_pct": 0.8}),
-        "backbone": {**usual.backbone, "name": "resnet34"},
-    }
-    for name, value in changes.items():
-        assert Manifest(**{**fields, name: value}).digest != usual.digest, name

@@ -11,7 +11,7 @@ import torch
 from timm import create_model
 from torch import Tensor, nn
 
-from graft.errors import UnknownNameError
+from graft.errors import AuditError, UnknownNameError
 from graft.network import Network
 from graft.plan import Plan, apply, movable, trained_parameters
 from graft.strategies import Ending, Weights, build_strategy, phases_for
@@ -256,6 +256,22 @@ def test_adapters_change_nothing_at_first_and_nothing_when_merged(
     assert network.state_dict().keys() == before.keys()
     for name, tensor in network.state_dict().items():
         assert torch.allclose(tensor, before[name], atol=1e-6), name
+
+
+def test_a_merge_that_moves_answers_is_an_error(
+    make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from peft.tuners.lora import LoraModel
+
+    network = make_network("test_resnet")
+    attached = Lora(2).attach(network, seed=0)
+    with torch.no_grad():
+        for parameter in part_of(network, "adapters").values():
+            parameter.add_(0.1)
+    forgetful = lambda self, safe_merge: self.unload()  # noqa: E731 - the adapters are lost
+    monkeypatch.setattr(LoraModel, "merge_and_unload", forgetful)
+    with pytest.raises(AuditError, match="after merging the adapters"):
+        attached.merge()
 
 
 @pytest.mark.parametrize("magnitude", [False, True])

@@ -13,6 +13,7 @@ from graft.backbones import bundled, hub, timm_models
 from graft.backbones.backbone import Backbone, Origin
 from graft.backbones.blocks import blocks_of
 from graft.backbones.load_text import load_text
+from graft.backbones.sound import WEIGHTS, check_finite, check_kinds, check_size
 from graft.backbones.text_names import MINILM, USUAL, is_text
 from graft.backbones.torchvision_names import model_arguments
 from graft.backbones.weights_file import load_weights, read_weights
@@ -77,6 +78,8 @@ def load_backbone(
     args = _arguments(source, size)
     if weights == PRETRAINED:
         model, origin = _pretrained(source, args), source.shown
+        if source.folder is not None:
+            check_kinds(source.folder / WEIGHTS, model)
         timm_models.remove_classifier(model)
     elif weights == RANDOM:
         model, origin = _random(source, args, seed), RANDOM
@@ -85,6 +88,7 @@ def load_backbone(
         args |= model_arguments(state, source.architecture)
         model, origin = _random(source, args, seed), weights
         load_weights(model, state, source.architecture, weights)
+    check_finite(model, origin)
     return _wrapped(source, model, args, size, origin)
 
 
@@ -175,6 +179,8 @@ def _arguments(source: _Source, size: int | None) -> Json:
 
 
 def _pretrained(source: _Source, args: Json) -> nn.Module:
+    if source.folder is not None and args:
+        check_size(source.folder / WEIGHTS, timm_models.bytes_of(source.architecture, args))
     file = None if source.folder else _downloaded(source)
     return timm_models.create(source.timm_name, args, weights=file, pretrained=True, seed=0)
 

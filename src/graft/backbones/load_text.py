@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graft.backbones import text_names, transformers_models
 from graft.backbones.backbone import Origin
+from graft.backbones.sound import check_finite
 from graft.backbones.text import TextBackbone
 from graft.backbones.text_blocks import divide
 from graft.errors import BackboneError, unknown_name
@@ -45,6 +46,8 @@ def load_text(
     random_seed = _random_seed(name, weights, seed)
     tokenizer = transformers_models.load_tokenizer(place, name=name)
     model = transformers_models.load_encoder(place, name=name, random_seed=random_seed)
+    if random_seed is None:
+        check_finite(model, name)
     longest = transformers_models.longest(model, tokenizer, folder)
     if size is not None and not FEWEST_TOKENS <= size <= longest:
         raise BackboneError(

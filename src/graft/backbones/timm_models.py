@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -13,23 +12,28 @@ from typing import cast
 
 import timm
 import torch
-from safetensors import SafetensorError
 from timm.data import resolve_model_data_config
 from timm.models._manipulate import MATCH_PREV_GROUP, group_with_matcher
 from torch import Tensor, nn
 
-from graft.errors import BackboneError
+from graft.backbones.json_file import read_object
+from graft.backbones.sound import MOST_LAYERS, MOST_WIDTH, beyond
+from graft.errors import BackboneError, GraftError
 from graft.types import Json, PreprocessSpec
 
 VERSION: str = timm.__version__
 
 # Entries of a pretrained_cfg that say where weights lay, not what they are.
 _SOURCE_KEYS = {"url", "file", "state_dict", "hf_hub_id", "hf_hub_filename", "source"}
-# What constructors and checkpoint readers raise for arguments and weights that do not fit.
-_CONSTRUCTION_ERRORS = (
-    *(RuntimeError, ValueError, TypeError, AssertionError, KeyError, IndexError, AttributeError),
-    *(NotImplementedError, OSError, EOFError, SafetensorError),
-)
+# What timm's constructor takes for itself: a folder's `model_args` are the model's alone.
+_FACTORY = {
+    "checkpoint_path",
+    "cache_dir",
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+}
+_FACTORY |= {"scriptable", "exportable", "no_jit", "pretrained_model_args"}
 # A name that no group matcher knows: it lands where timm puts unmatched layers.
 _UNMATCHED = "\0unmatched"
 
@@ -69,27 +73,47 @@ def folder_config(folder: Path) -> Json:
     """
     path = folder / "config.json"
     try:
-        config: Json = json.loads(path.read_text(encoding="utf-8"))
+        config = read_object(path)
     except FileNotFoundError:
         raise BackboneError(
             f"The folder {folder} has no config.json",
             allowed="a folder in timm's layout: config.json and model.safetensors",
             next="check the path, or save the model there with timm",
         ) from None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise BackboneError(
             f"{path} is not JSON: {error}",
             allowed="the config.json that timm writes",
             next="copy or save the folder again",
         ) from None
-    architecture = config.get("architecture") if isinstance(config, dict) else None
+    architecture = config.get("architecture")
     if not isinstance(architecture, str) or not is_architecture(architecture):
         raise BackboneError(
             f"{path} names the architecture {architecture!r}, which timm {VERSION} does not have",
             allowed="an `architecture` that `graft backbones` lists",
             next="correct the name, or install the timm release that has it",
         )
+    _check_arguments(config, path)
     return config
+
+
+def _check_arguments(config: Json, path: Path) -> None:
+    found = {key: config.get(key) or {} for key in ("model_args", "pretrained_cfg")}
+    wrong = [key for key, value in found.items() if not isinstance(value, dict)]
+    foreign = [] if wrong else sorted(_FACTORY & found["model_args"].keys())
+    absurd = None if wrong else beyond(found["model_args"])
+    if absurd:
+        raise BackboneError(
+            f"{path} has an absurd number under {absurd}",
+            allowed=f"up to {MOST_LAYERS} layers, and widths up to {MOST_WIDTH}",
+            next="correct it, or copy the folder again",
+        )
+    if wrong or foreign:
+        raise BackboneError(
+            f"{path} has {(wrong or foreign)[0]} where it should not",
+            allowed="model_args and pretrained_cfg with names and values, of the model alone",
+            next="correct it, or copy the folder again",
+        )
 
 
 def create(
@@ -116,7 +140,9 @@ def create(
             model: nn.Module = timm.create_model(
                 name, pretrained=pretrained, pretrained_cfg_overlay=overlay, **args
             )
-        except _CONSTRUCTION_ERRORS as error:
+        except (GraftError, MemoryError):
+            raise
+        except Exception as error:  # constructors and readers raise whatever they meet
             raise BackboneError(
                 f"The backbone '{name}' cannot be built with {args or 'its defaults'}: "
                 f"{condensed(error)}",
@@ -131,6 +157,16 @@ def create(
             next="correct num_classes in config.json",
         )
     return model.eval()
+
+
+def bytes_of(architecture: str, args: Json) -> int | None:
+    """Bytes that a model's tensors will take; None where that cannot be told beforehand."""
+    try:
+        with torch.device("meta"):
+            model: nn.Module = timm.create_model(architecture, **args)
+    except Exception:  # some constructors compute with their tensors; `create` tells what is wrong
+        return None
+    return sum(t.numel() * t.element_size() for t in model.state_dict().values())
 
 
 def condensed(error: BaseException) -> str:

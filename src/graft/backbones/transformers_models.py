@@ -13,12 +13,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from graft.backbones.json_file import read_object
+from graft.backbones.sound import MOST_LAYERS, WEIGHTS, check_size, is_count
 from graft.backbones.tokens import Tokenizer
-from graft.errors import BackboneError
+from graft.errors import BackboneError, GraftError
 from graft.types import Json, TextSpec
 
-# What constructors and checkpoint readers raise for folders and weights that do not fit.
-_ERRORS = (OSError, ValueError, TypeError, RuntimeError, KeyError, AttributeError, ImportError)
+# Left out, transformers asks on the terminal whether to run a checkpoint's own Python.
+_NO_CODE = {"trust_remote_code": False}
 # A tokenizer without a limit of its own says a number with thirty digits.
 _NO_LIMIT = 1_000_000
 DEFAULT_LENGTH = 512
@@ -46,10 +48,10 @@ def version() -> str:
 def is_folder(folder: Path) -> bool:
     """Whether a folder's `config.json` is one of transformers."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_object(folder / "config.json")
     except (OSError, ValueError):
         return False
-    return isinstance(config, dict) and isinstance(config.get("model_type"), str)
+    return isinstance(config.get("model_type"), str)
 
 
 def is_text_folder(folder: Path) -> bool:
@@ -69,12 +71,14 @@ def load_encoder(place: str, *, name: str, random_seed: int | None = None) -> nn
     Raises:
         BackboneError: It cannot be built, is no encoder, or the checkpoint lacks weights.
     """
+    _check_layers(Path(place), name)
     with _told(name), quiet():
         import transformers
 
+        check_size(Path(place) / WEIGHTS, _bytes_of(transformers, place))
         if random_seed is None:
             model, report = transformers.AutoModel.from_pretrained(
-                place, output_loading_info=True, dtype=torch.float32
+                place, output_loading_info=True, dtype=torch.float32, **_NO_CODE
             )
             missing = sorted(key for key in report["missing_keys"] if not _is_pooler(key))
         else:
@@ -96,11 +100,34 @@ def load_encoder(place: str, *, name: str, random_seed: int | None = None) -> nn
     return encoder
 
 
+def _bytes_of(transformers: Any, place: str) -> int | None:
+    """Bytes that a folder's configuration describes; None where its weights are not beside it."""
+    if not (Path(place) / WEIGHTS).is_file():
+        return None
+    config = transformers.AutoConfig.from_pretrained(place, **_NO_CODE)
+    with torch.device("meta"):
+        model = transformers.AutoModel.from_config(config, **_NO_CODE)
+    return sum(t.numel() * t.element_size() for t in model.state_dict().values())
+
+
+def _check_layers(folder: Path, name: str) -> None:
+    """Building layers takes its time, whatever the weights beside them hold."""
+    named = ("num_hidden_layers", "n_layers", "num_layers", "n_layer", "encoder_layers")
+    config = _json(folder, "config.json")
+    wrong = {k: config[k] for k in named if config.get(k) and not is_count(config[k], MOST_LAYERS)}
+    if wrong:
+        raise BackboneError(
+            f"config.json of '{name}' says {next(iter(wrong))} is {next(iter(wrong.values()))!r}",
+            allowed=f"up to {MOST_LAYERS}",
+            next="copy or download the folder again",
+        )
+
+
 def _random(transformers: Any, place: str, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        config = transformers.AutoConfig.from_pretrained(place)
-        return transformers.AutoModel.from_config(config)
+        config = transformers.AutoConfig.from_pretrained(place, **_NO_CODE)
+        return transformers.AutoModel.from_config(config, **_NO_CODE)
 
 
 def _is_pooler(key: str) -> bool:
@@ -116,7 +143,7 @@ def load_tokenizer(place: str, *, name: str) -> Tokenizer:
     with _told(name), quiet():
         import transformers
 
-        return Tokenizer(transformers.AutoTokenizer.from_pretrained(place))
+        return Tokenizer(transformers.AutoTokenizer.from_pretrained(place, **_NO_CODE))
 
 
 @contextmanager
@@ -145,13 +172,28 @@ def _told(name: str) -> Iterator[None]:
             f"The backbone '{name}' needs the package {error.name}",
             next=f"pip install {error.name}",
         ) from error
-    except _ERRORS as error:
+    except (GraftError, MemoryError):
+        raise
+    except Exception as error:  # readers of a foreign folder raise whatever they meet
+        if "trust_remote_code" in str(error):
+            raise _brings_code(name) from error
         text = " ".join(str(error).split())[:600]
+        if "ignore_mismatched_sizes" in text:  # it names nothing but its own setting
+            text = "its weights have other shapes than its config.json describes"
         raise BackboneError(
             f"The backbone '{name}' cannot be opened: {text}",
             allowed="an encoder of transformers: config.json, model.safetensors and a tokenizer",
             next="check the name or the folder",
         ) from error
+
+
+def _brings_code(name: str) -> BackboneError:
+    return BackboneError(
+        f"The backbone '{name}' brings Python code of its own (auto_map in its configuration), and "
+        "graft runs no code from a checkpoint: trust_remote_code is off",
+        allowed="architectures that transformers has itself",
+        next="name another backbone, or a release of transformers that has this architecture",
+    )
 
 
 def model_config(model: nn.Module) -> Json:
@@ -207,10 +249,15 @@ def _json(place: Path | None, name: str) -> Json:
     if place is None:
         return {}
     try:
-        found = json.loads((place / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_object(place / name)
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    return found if isinstance(found, dict) else {}
+    except (OSError, ValueError) as error:
+        raise BackboneError(
+            f"{place / name} cannot be read: {error}",
+            allowed="one JSON object",
+            next="copy or download the folder again",
+        ) from error
 
 
 # Saving.
@@ -233,7 +280,7 @@ def classifier(encoder: nn.Module, labels: Sequence[str]) -> Any | None:
     try:
         with torch.random.fork_rng(devices=[]), quiet():
             kind = transformers.AutoModelForSequenceClassification
-            model = kind.from_config(config, dtype=torch.float32)
+            model = kind.from_config(config, dtype=torch.float32, **_NO_CODE)
     except (ValueError, KeyError):
         return None
     wanted = {name: tensor.detach().cpu() for name, tensor in encoder.state_dict().items()}
@@ -285,5 +332,7 @@ def write_side_files(folder: Path, spec: TextSpec, features: int) -> None:
 
 def label_names(folder: Path) -> list[str]:
     """The label names in a folder's `config.json`, in the order of the logits."""
-    named = _json(folder, "config.json").get("id2label") or {}
+    named = _json(folder, "config.json").get("id2label")
+    if not isinstance(named, dict) or not all(key.isdecimal() for key in named):
+        return []
     return [named[key] for key in sorted(named, key=int)]

@@ -114,11 +114,12 @@ class Fit:
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
     misshapen: tuple[str, ...]
+    mistyped: tuple[str, ...] = ()
 
     @property
     def faults(self) -> int:
         """How many tensors do not fit."""
-        return len(self.missing) + len(self.unexpected) + len(self.misshapen)
+        return sum(map(len, (self.missing, self.unexpected, self.misshapen, self.mistyped)))
 
     def __str__(self) -> str:
         parts = [
@@ -127,6 +128,7 @@ class Fit:
                 ("missing", self.missing),
                 ("unexpected", self.unexpected),
                 ("of another shape", self.misshapen),
+                ("of another type", self.mistyped),
             )
             if found
         ]
@@ -198,5 +200,10 @@ def _compare(state: Mapping[str, Tensor], model: nn.Module) -> Fit:
             f"{name} {tuple(state[name].shape)} for {tuple(tensor.shape)}"
             for name, tensor in wanted.items()
             if name in state and state[name].shape != tensor.shape
+        ),
+        mistyped=tuple(
+            f"{name} {str(state[name].dtype).removeprefix('torch.')}"
+            for name, tensor in wanted.items()
+            if name in state and state[name].is_floating_point() != tensor.is_floating_point()
         ),
     )

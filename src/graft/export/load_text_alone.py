@@ -63,7 +63,7 @@ def load(folder: str | Path = HERE) -> nn.Module:
         linear = nn.Linear(weight.shape[1], weight.shape[0])
         linear.load_state_dict({"weight": weight, "bias": bias})
         layers += [linear, nn.ReLU()]
-    encoder = AutoModel.from_pretrained(folder, dtype=torch.float32)
+    encoder = AutoModel.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
     return Classifier(encoder, nn.Sequential(*layers[:-1]), _spec(folder)["pooling"]).eval()
 
 
@@ -77,7 +77,7 @@ def preprocess(
     texts: Sequence[str | tuple[str, str]], folder: str | Path = HERE
 ) -> dict[str, Tensor]:
     """Texts, or pairs of texts, as the model's input."""
-    tokenizer, spec = AutoTokenizer.from_pretrained(folder), _spec(folder)
+    tokenizer, spec = _tokenizer(folder), _spec(folder)
     pieces = [piece for n, text in enumerate(texts) for piece in _pieces(tokenizer, text, n, spec)]
     longest = max(len(ids) for ids, _, _ in pieces)
     rows: dict[str, list[Any]] = {"input_ids": [], "attention_mask": [], "token_type_ids": []}
@@ -88,6 +88,10 @@ def preprocess(
         rows["token_type_ids"].append(segments + [0] * missing)
     found = {name: torch.tensor(values) for name, values in rows.items()}
     return {**found, "owners": torch.tensor([owner for _, _, owner in pieces])}
+
+
+def _tokenizer(folder: str | Path) -> Any:
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 
 
 def _spec(folder: str | Path) -> dict[str, Any]:

@@ -1,18 +1,36 @@
-"""`graft.json`: what a saved model says about itself, and the digest that seals it."""
+"""`graft.json`: what a saved model says about itself."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from graft.backbones.json_file import read_object
 from graft.errors import ModelError
-from graft.types import Json, Spec, Task, slices, spec_from_dict
+from graft.types import (
+    KINDS,
+    LONG_TEXTS,
+    POOLINGS,
+    Json,
+    PreprocessSpec,
+    Spec,
+    Task,
+    TextSpec,
+    output_names,
+    slices,
+    spec_from_dict,
+)
 
 FILE = "graft.json"
+# Of the folder: raised when an earlier release of graft could not read it any more.
+VERSION = 2
 TIMM, TRANSFORMERS, SEPARATE = "timm", "transformers", "backbone+head"
 FORMATS = (TIMM, TRANSFORMERS, SEPARATE)
+BACKBONE = ("name", "architecture", "source")
+# A side of a picture, and the tokens of a text, beyond which something must be wrong.
+MOST_PIXELS, MOST_TOKENS = 16_384, 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +44,7 @@ class Manifest:
         head: The head's `spec`, `features` and `classes`.
         preprocess: How a picture or a text becomes an input.
         backbone: Its `name` and `architecture`, and the `source` of its pretrained weights.
-        extras: What the caller wants to find again; not sealed.
+        extras: What the caller wants to find again.
         tasks: What the outputs mean, in their order; empty for one task of classes.
     """
 
@@ -39,16 +57,10 @@ class Manifest:
     extras: Json = field(default_factory=dict)
     tasks: tuple[Task, ...] = ()
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 over everything that decides what an answer means."""
-        sealed = {key: value for key, value in self.to_dict().items() if key != "extras"}
-        text = json.dumps(sealed, sort_keys=True, ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()
-
     def to_dict(self) -> Json:
         """The fields as JSON values."""
         return {
+            "version": VERSION,
             "format": self.format,
             "labels": list(self.labels),
             "task": self.task,
@@ -72,30 +84,109 @@ def read_manifest(folder: Path) -> Manifest:
     """Read `graft.json`.
 
     Raises:
-        ModelError: It is not what `save_model` writes.
+        ModelError: It is not what `save_model` writes, or another version of it.
     """
-    fields = read_json(folder / FILE)
+    fields = check_version(folder)
     try:
         manifest = Manifest(
-            format=fields["format"],
-            labels=tuple(fields["labels"]),
-            task=fields["task"],
-            head=fields["head"],
-            preprocess=spec_from_dict(fields["preprocess"]),
-            backbone=fields["backbone"],
-            extras=fields["extras"],
-            tasks=tuple(Task.from_dict(task) for task in fields.get("tasks", ())),
+            format=_text(fields["format"]),
+            labels=_texts(fields["labels"]),
+            task=_text(fields["task"]),
+            head=dict(fields["head"]),
+            preprocess=_checked_spec(spec_from_dict(dict(fields["preprocess"]))),
+            backbone={key: _text(fields["backbone"][key]) for key in BACKBONE},
+            extras=dict(fields["extras"]),
+            tasks=tuple(_task(task) for task in fields.get("tasks", ())),
         )
-    except (KeyError, TypeError) as error:
+        _check_outputs(manifest)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
             f"{folder / FILE} is not a description of a model: {error!r}",
-            next="save the model again",
+            allowed=f"the {FILE} that was saved",
+            next="restore it, or save the model again",
         ) from error
     if manifest.format not in FORMATS:
         raise ModelError(
-            f"{folder / FILE} has the format '{manifest.format}'", allowed=", ".join(FORMATS)
+            f"{folder / FILE} has the format '{manifest.format}'",
+            allowed=", ".join(FORMATS),
+            next="restore it, or save the model again",
         )
     return manifest
+
+
+def check_version(folder: Path) -> Json:
+    """The fields of `graft.json`, of whatever is in them the version alone checked.
+
+    Raises:
+        ModelError: It cannot be read, or it is of another version.
+    """
+    fields = read_json(folder / FILE)
+    if fields.get("version") != VERSION:
+        raise ModelError(
+            f"{folder / FILE} has the version {fields.get('version')!r}",
+            allowed=f"version {VERSION}",
+            next="open it with the release of graft that saved it, or save the model again",
+        )
+    return fields
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TypeError(f"{values!r} is no list")
+    return tuple(_text(value) for value in values)
+
+
+def _task(fields: Json) -> Task:
+    column = fields["column"]
+    if fields["kind"] not in KINDS:
+        raise ValueError(f"there is no kind of task named {fields['kind']!r}")
+    return Task(
+        fields["kind"], _texts(fields["labels"]), column if column is None else _text(column)
+    )
+
+
+def _check_outputs(manifest: Manifest) -> None:
+    """Every output has one label, and belongs to one task."""
+    if not manifest.labels:
+        raise ValueError("there are no labels")
+    if manifest.tasks and output_names(manifest.tasks) != manifest.labels:
+        raise ValueError("labels and tasks differ")
+
+
+def _checked_spec(spec: Spec) -> Spec:
+    sound = _sound_text(spec) if isinstance(spec, TextSpec) else _sound_picture(spec)
+    if not sound:
+        raise ValueError(f"this preprocessing is impossible: {spec.to_dict()}")
+    return spec
+
+
+def _sound_text(spec: TextSpec) -> bool:
+    named = spec.long in LONG_TEXTS and spec.pooling in POOLINGS
+    return named and _is_count(spec.max_length, MOST_TOKENS) and isinstance(spec.tokenizer, str)
+
+
+def _sound_picture(spec: PreprocessSpec) -> bool:
+    numbers = (spec.crop_pct, *spec.mean, *spec.std)
+    return (
+        len(spec.size) == 2
+        and all(_is_count(side, MOST_PIXELS) for side in spec.size)
+        and all(isinstance(n, (int, float)) and math.isfinite(n) for n in numbers)
+        and 0 < spec.crop_pct <= 10
+        and all(value > 0 for value in spec.std)
+        and 0 < len(spec.mean) == len(spec.std)
+        and all(isinstance(n, str) for n in (spec.crop_mode, spec.interpolation))
+        and spec.channel_order in ("RGB", "BGR")
+    )
+
+
+def _is_count(value: object, most: int) -> bool:
+    return type(value) is int and 0 < value <= most
 
 
 def read_json(path: Path) -> Json:
@@ -105,12 +196,11 @@ def read_json(path: Path) -> Json:
         ModelError: It does not.
     """
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        return read_object(path)
     except (ValueError, OSError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", next="save the model again") from error
-    if not isinstance(fields, dict):
-        raise ModelError(f"{path} holds no JSON object", next="save the model again")
-    return fields
+        raise ModelError(
+            f"{path} cannot be read: {error}", next="restore it, or save the model again"
+        ) from error
 
 
 def write_json(path: Path, fields: Json) -> None:

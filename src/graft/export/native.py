@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -16,19 +15,22 @@ from graft.backbones.backbone import Backbone
 from graft.errors import BackboneError, GraftError, ModelError
 from graft.export import golden, manifest
 from graft.export.card import model_card
+from graft.export.checksums import CARD, RESTORE, check_files, write_checksums
+from graft.export.checksums import FILE as CHECKSUMS
 from graft.export.folder import appearing
 from graft.export.layout import CONFIG, HEAD, WEIGHTS, Layout
 from graft.export.manifest import SEPARATE, Manifest
 from graft.export.pair_layout import PairLayout
 from graft.export.text_layout import TextLayout
 from graft.export.timm_layout import TimmLayout
+from graft.export.weights import check_network, check_weights
 from graft.heads.build import build_head
 from graft.heads.head import Head
 from graft.heads.kept import KeptHead
 from graft.network import Network, kept_head
 from graft.types import Json, Spec, Task
 
-GOLDEN, CARD = "golden.safetensors", "README.md"
+GOLDEN = "golden.safetensors"
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {"image": TimmLayout(), "text": TextLayout(), "translation": PairLayout()}
@@ -117,9 +119,10 @@ def save_model(
     with appearing(folder, manifest.FILE) as temporary:
         layout.write(temporary, network, native, description)
         manifest.write_json(temporary / manifest.FILE, description.to_dict())
-        _write_golden(temporary, stored, logits, description)
+        save_file({**stored, "logits": logits.contiguous()}, temporary / GOLDEN)
         card = model_card(description, folder, layout)
         (temporary / CARD).write_text(card, encoding="utf-8")
+        write_checksums(temporary)  # the last file: without it a folder is no model
         load_model(temporary)
     return SavedModel(folder, description.format, layout.snippet(description, folder))
 
@@ -140,6 +143,7 @@ def load_model(folder: Path) -> LoadedModel:
     backbone.name = description.backbone["name"]
     backbone.origin = description.backbone["source"]
     network = Network(backbone, _read_head(folder, backbone, layout, description)).eval()
+    check_network(network, folder)
     score = _rescore(folder, network, layout, description.tasks)
     return LoadedModel(
         network,
@@ -181,50 +185,22 @@ def _describe(
     )
 
 
-def _write_golden(
-    folder: Path, tensors: Mapping[str, Tensor], logits: Tensor, description: Manifest
-) -> None:
-    # One entry: the format writes several in no fixed order, and equal models are equal bytes.
-    seals = {"seals": f"{description.digest} {_weights_digest(folder)}"}
-    save_file({**tensors, "logits": logits.contiguous()}, folder / GOLDEN, metadata=seals)
-
-
-def _weights_digest(folder: Path) -> str:
-    """SHA-256 over the SHA-256 of every file that holds weights."""
-    digests = []
-    for path in (folder / WEIGHTS, folder / HEAD):
-        if path.is_file():
-            with path.open("rb") as file:
-                digests.append(hashlib.file_digest(file, "sha256").digest())
-    return hashlib.sha256(b"".join(digests)).hexdigest()
-
-
 # Reading.
 
 
 def _checked_manifest(folder: Path) -> Manifest:
-    needed = [manifest.FILE, CONFIG, WEIGHTS, GOLDEN]
-    _require(folder, needed)
+    """The description of a folder whose files are the ones that were saved."""
+    _require(folder, [manifest.FILE])
+    manifest.check_version(folder)
+    _require(folder, [CHECKSUMS, CONFIG, WEIGHTS, GOLDEN])
+    check_files(folder)
     description = manifest.read_manifest(folder)
     if description.format == SEPARATE:
         _require(folder, [HEAD])
-    if _seals(folder)[0] != description.digest:
-        raise ModelError(
-            f"{folder / manifest.FILE} is not the one the model was saved with: labels, "
-            "preprocessing or head were changed",
-            next="restore the folder, or save the model again",
-        )
+    for path in (folder / WEIGHTS, folder / HEAD):
+        if path.is_file():
+            check_weights(path)
     return description
-
-
-def _seals(folder: Path) -> tuple[str, str]:
-    """The digests of description and weights that were taken when the model was saved."""
-    try:
-        with safe_open(folder / GOLDEN, framework="pt") as file:
-            description, _, weights = (file.metadata() or {}).get("seals", "").partition(" ")
-    except (SafetensorError, OSError) as error:
-        raise _damaged(folder / GOLDEN, error) from error
-    return description, weights
 
 
 def _require(folder: Path, names: Sequence[str]) -> None:
@@ -233,6 +209,7 @@ def _require(folder: Path, names: Sequence[str]) -> None:
         raise ModelError(
             f"{folder} is not a whole model: it lacks {', '.join(missing)}",
             allowed="a folder that graft saved",
+            next="restore the folder, or save the model again (a stopped save leaves a part)",
         )
 
 
@@ -246,23 +223,43 @@ def _read_head(folder: Path, backbone: Backbone, layout: Layout, description: Ma
     if kept is not None:
         return kept
     try:
+        layers = layout.head_layers(folder, backbone, description)
+        # Before anything is built: a width of billions would take the memory.
+        found = _described(layers)
+        if found != {key: fields.get(key) for key in found}:
+            raise ValueError(f"its layers make {found}, described is {fields}")
         head = build_head(fields["spec"], fields["features"], fields["classes"])
-        head.set_layers(layout.head_layers(folder, backbone, description))
+        head.set_layers(layers)
     except (GraftError, SafetensorError, OSError, KeyError, ValueError) as error:
         raise ModelError(
-            f"The head in {folder} is not the one described: {error}",
-            next="restore the folder, or save the model again",
+            f"The head in {folder} is not the one described: {error}", next=RESTORE
         ) from error
+    if head.features != backbone.num_features or head.classes != len(description.labels):
+        raise ModelError(
+            f"The head in {folder} takes {head.features} features and gives {head.classes} "
+            f"outputs; the backbone gives {backbone.num_features} and there are "
+            f"{len(description.labels)} labels",
+            next=RESTORE,
+        )
     return head
+
+
+def _described(layers: Sequence[tuple[Tensor, Tensor]]) -> Json:
+    """The spec and the widths of a head of these layers."""
+    if not layers or any(weight.ndim != 2 for weight, _ in layers):
+        raise ValueError("it has no layers")
+    widths = [len(weight) for weight, _ in layers]
+    spec = f"mlp:{','.join(map(str, widths[:-1]))}" if len(layers) > 1 else "linear"
+    return {"spec": spec, "features": layers[0][0].shape[1], "classes": widths[-1]}
 
 
 def _rescore(folder: Path, network: Network, layout: Layout, tasks: Sequence[Task]) -> golden.Score:
     try:
         tensors = load_file(folder / GOLDEN)
         expected = tensors.pop("logits")
-    except (SafetensorError, OSError, KeyError) as error:
+        inputs = layout.inputs(tensors, network.backbone)
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
         raise _damaged(folder / GOLDEN, error) from error
-    inputs = layout.inputs(tensors, network.backbone)
     found = golden.golden_logits(network, inputs)
     if found.shape != expected.shape:
         raise ModelError(
@@ -274,12 +271,6 @@ def _rescore(folder: Path, network: Network, layout: Layout, tasks: Sequence[Tas
         raise ModelError(
             f"The model in {folder} does not answer as when it was saved: logits moved by "
             f"{score.difference:.3g}, allowed is {score.tolerance:.3g}",
-            next="restore the folder, or save the model again",
-        )
-    if _seals(folder)[1] != _weights_digest(folder):
-        raise ModelError(
-            f"The weights in {folder} are not the ones the model was saved with, although they "
-            "answer alike",
-            next="restore the folder, or save the model again",
+            next=RESTORE,
         )
     return score

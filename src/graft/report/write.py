@@ -51,7 +51,7 @@ def _read_result(path: Path) -> Json:
     except OSError as error:
         found = f"{path} cannot be read: {error.strerror}"
         raise DataError(found, allowed=allowed, next="name the run's folder") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         found = f"{path} is not JSON: {error}"
         raise DataError(found, allowed=allowed, next="run `graft fit` again") from error
     if not isinstance(result, dict):
@@ -73,7 +73,7 @@ def _read_history(path: Path) -> list[Json]:
 def _row(path: Path, number: int, line: str) -> Json:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
         raise DataError(

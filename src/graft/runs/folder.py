@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from graft.backbones.json_file import read_object
 from graft.errors import ModelError, OutputError
 from graft.files import PARTIAL, in_one_step
 from graft.recipe import Recipe
@@ -228,16 +229,13 @@ def read_result(path: Path) -> Json:
             next=resume_command(path) if unfinished else "give the folder that graft fit printed",
         )
     try:
-        result = json.loads((path / RESULT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        result = None
-    if not isinstance(result, dict):
+        return read_object(path / RESULT)
+    except (OSError, ValueError) as error:
         raise ModelError(
-            f"{path / RESULT} cannot be read or holds no result",
+            f"{path / RESULT} cannot be read or holds no result: {error}",
             allowed=f"the {RESULT} that graft fit wrote",
             next="restore it, or run graft fit again",
-        )
-    return result
+        ) from error
 
 
 def _refuse_foreign(path: Path) -> None:

@@ -13,6 +13,7 @@ from graft.backbones.blocks import tensor_names
 from graft.backbones.calls import evaluation
 from graft.backbones.parts import ADAPTER_PREFIX
 from graft.errors import UnknownNameError
+from graft.export.parity import answers_kept
 from graft.network import Network
 from graft.plan import Plan
 from graft.strategies.base import Attached, Phase, Strategy, probe
@@ -30,7 +31,8 @@ class Lora(Strategy):
     A (Kaiming uniform) and B (zeros) train at 1e-3, about ten times the rate of full fine-tuning;
     alpha is 16, statistics of norms stay. In the end the products are added to the weights: the
     saved model is plain. `dora` trains the magnitude of each output beside its direction:
-    W' = m (W + B A) / |W + B A|. Use them where memory for full fine-tuning lacks, or on large
+    W' = m (W + B A) / |W + B A|. Golden inputs are answered before and after the merge, and answers
+    that moved are an error. Use them where memory for full fine-tuning lacks, or on large
     transformers with few examples; on small backbones `lp-ft` is faster.
 
     Source: Hu et al. (2022), "LoRA", section 4.1; Liu et al. (2024), "DoRA", equation 5.
@@ -78,9 +80,11 @@ class Lora(Strategy):
         backbone.blocks = adapted_blocks(backbone, plain)
 
         def merge() -> None:
+            check = answers_kept(network, "merging the adapters")
             tuner.merge_and_unload(safe_merge=True)
             backbone.model.__dict__.pop("peft_config", None)  # some releases leave it behind
             backbone.blocks = plain
+            check()
 
         return Attached(merge, tuple(f"{name}.weight" for name in targets))
 
