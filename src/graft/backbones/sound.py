@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from torch import nn
+from torch import Tensor, nn
 
 from graft.errors import BackboneError
 
@@ -83,6 +83,12 @@ def check_size(path: Path, wanted: int | None) -> None:
             allowed="a configuration that fits the weights",
             next="copy or download the folder again",
         )
+
+
+def bytes_in(model: nn.Module) -> int:
+    """Bytes that a model's tensors take, or would take."""
+    tensors: list[Tensor] = [*model.state_dict().values()]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def is_count(value: object, most: int) -> bool:

@@ -17,7 +17,7 @@ from timm.models._manipulate import MATCH_PREV_GROUP, group_with_matcher
 from torch import Tensor, nn
 
 from graft.backbones.json_file import read_object
-from graft.backbones.sound import MOST_LAYERS, MOST_WIDTH, beyond
+from graft.backbones.sound import MOST_LAYERS, MOST_WIDTH, beyond, bytes_in
 from graft.errors import BackboneError, GraftError
 from graft.types import Json, PreprocessSpec
 
@@ -166,7 +166,7 @@ def bytes_of(architecture: str, args: Json) -> int | None:
             model: nn.Module = timm.create_model(architecture, **args)
     except Exception:  # some constructors compute with their tensors; `create` tells what is wrong
         return None
-    return sum(t.numel() * t.element_size() for t in model.state_dict().values())
+    return bytes_in(model)
 
 
 def condensed(error: BaseException) -> str:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from graft.backbones.json_file import read_object
-from graft.backbones.sound import MOST_LAYERS, WEIGHTS, check_size, is_count
+from graft.backbones.sound import MOST_LAYERS, WEIGHTS, bytes_in, check_size, is_count
 from graft.backbones.tokens import Tokenizer
 from graft.errors import BackboneError, GraftError
 from graft.types import Json, TextSpec
@@ -107,7 +107,7 @@ def _bytes_of(transformers: Any, place: str) -> int | None:
     config = transformers.AutoConfig.from_pretrained(place, **_NO_CODE)
     with torch.device("meta"):
         model = transformers.AutoModel.from_config(config, **_NO_CODE)
-    return sum(t.numel() * t.element_size() for t in model.state_dict().values())
+    return bytes_in(model)
 
 
 def _check_layers(folder: Path, name: str) -> None:
