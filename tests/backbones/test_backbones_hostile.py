@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 import torch
-from backbone_folders import make_folder
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from graft.backbones.load import load_backbone
 from graft.errors import BackboneError
+from tests.timm_folders import make_folder
 
 Tiny = Callable[..., Path]
 
