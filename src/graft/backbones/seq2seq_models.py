@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from graft.backbones.pair_tokens import PairTokenizer
 from graft.backbones.seq2seq import Decoding, Output, Seq2SeqBackbone
-from graft.backbones.transformers_models import quiet
-from graft.errors import BackboneError
+from graft.backbones.sound import check_finite
+from graft.backbones.transformers_models import NO_CODE, brings_code, check_layers, quiet
+from graft.errors import BackboneError, GraftError
 from graft.types import Json
 
-_ERRORS = (OSError, ValueError, TypeError, RuntimeError, KeyError, AttributeError, ImportError)
 _COMPUTED = ("final_logits_bias", "positions.weight")
 _NO_LIMIT = 1_000_000
 DEFAULT_LENGTH = 512
@@ -39,7 +39,11 @@ def told(name: str) -> Iterator[None]:
             f"The backbone '{name}' needs the package {error.name}",
             next=f"pip install {error.name}",
         ) from error
-    except _ERRORS as error:
+    except (GraftError, MemoryError):
+        raise
+    except Exception as error:  # readers of a foreign folder raise whatever they meet
+        if "trust_remote_code" in str(error):
+            raise brings_code(name) from error
         text = " ".join(str(error).split())[:600]
         extra = "sentencepiece" in text.lower() and "install" in text.lower()
         raise BackboneError(
@@ -62,10 +66,11 @@ def load_native(place: str, *, name: str, random_seed: int | None = None) -> Any
     Raises:
         BackboneError: It cannot be built, is no encoder-decoder, or the checkpoint lacks weights.
     """
+    check_layers(Path(place), name)
     with told(name), quiet():
         import transformers
 
-        config = transformers.AutoConfig.from_pretrained(place)
+        config = transformers.AutoConfig.from_pretrained(place, **NO_CODE)
         if not getattr(config, "is_encoder_decoder", False):
             raise BackboneError(
                 f"'{name}' is no encoder-decoder ({config.model_type})",
@@ -75,19 +80,20 @@ def load_native(place: str, *, name: str, random_seed: int | None = None) -> Any
         kind, missing = transformers.AutoModelForSeq2SeqLM, []
         if random_seed is None:
             native, report = kind.from_pretrained(
-                place, output_loading_info=True, dtype=torch.float32
+                place, output_loading_info=True, dtype=torch.float32, **NO_CODE
             )
             missing = sorted(report["missing_keys"])
         else:
             with torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(random_seed)
-                native = kind.from_config(config, dtype=torch.float32)
+                native = kind.from_config(config, dtype=torch.float32, **NO_CODE)
     missing = [key for key in missing if not key.endswith(_COMPUTED)]
     if missing:
         raise BackboneError(
             f"The weights of '{name}' lack {len(missing)} tensors, such as {missing[0]}",
             allowed="weights of the architecture that config.json names",
         )
+    check_finite(native, name)
     _settle(native)
     return native.eval()
 
@@ -114,7 +120,7 @@ def load_tokenizer(place: str, *, name: str) -> tuple[PairTokenizer, tuple[str, 
         warnings.simplefilter("always")
         import transformers
 
-        tokenizer = PairTokenizer(transformers.AutoTokenizer.from_pretrained(place))
+        tokenizer = PairTokenizer(transformers.AutoTokenizer.from_pretrained(place, **NO_CODE))
     if tokenizer.native.pad_token_id is None:
         raise BackboneError(f"The tokenizer of '{name}' has no token for padding", allowed=KINDS)
     bare = any("sacremoses" in str(warning.message) for warning in caught)

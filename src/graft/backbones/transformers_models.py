@@ -20,7 +20,7 @@ from graft.errors import BackboneError, GraftError
 from graft.types import Json, TextSpec
 
 # Left out, transformers asks on the terminal whether to run a checkpoint's own Python.
-_NO_CODE = {"trust_remote_code": False}
+NO_CODE = {"trust_remote_code": False}
 # A tokenizer without a limit of its own says a number with thirty digits.
 _NO_LIMIT = 1_000_000
 DEFAULT_LENGTH = 512
@@ -71,14 +71,14 @@ def load_encoder(place: str, *, name: str, random_seed: int | None = None) -> nn
     Raises:
         BackboneError: It cannot be built, is no encoder, or the checkpoint lacks weights.
     """
-    _check_layers(Path(place), name)
+    check_layers(Path(place), name)
     with _told(name), quiet():
         import transformers
 
         check_size(Path(place) / WEIGHTS, _bytes_of(transformers, place))
         if random_seed is None:
             model, report = transformers.AutoModel.from_pretrained(
-                place, output_loading_info=True, dtype=torch.float32, **_NO_CODE
+                place, output_loading_info=True, dtype=torch.float32, **NO_CODE
             )
             missing = sorted(key for key in report["missing_keys"] if not _is_pooler(key))
         else:
@@ -104,14 +104,18 @@ def _bytes_of(transformers: Any, place: str) -> int | None:
     """Bytes that a folder's configuration describes; None where its weights are not beside it."""
     if not (Path(place) / WEIGHTS).is_file():
         return None
-    config = transformers.AutoConfig.from_pretrained(place, **_NO_CODE)
+    config = transformers.AutoConfig.from_pretrained(place, **NO_CODE)
     with torch.device("meta"):
-        model = transformers.AutoModel.from_config(config, **_NO_CODE)
+        model = transformers.AutoModel.from_config(config, **NO_CODE)
     return bytes_in(model)
 
 
-def _check_layers(folder: Path, name: str) -> None:
-    """Building layers takes its time, whatever the weights beside them hold."""
+def check_layers(folder: Path, name: str) -> None:
+    """Check the number of layers: building them takes time, whatever the weights hold.
+
+    Raises:
+        BackboneError: There are too many.
+    """
     named = ("num_hidden_layers", "n_layers", "num_layers", "n_layer", "encoder_layers")
     config = _json(folder, "config.json")
     wrong = {k: config[k] for k in named if config.get(k) and not is_count(config[k], MOST_LAYERS)}
@@ -126,8 +130,8 @@ def _check_layers(folder: Path, name: str) -> None:
 def _random(transformers: Any, place: str, seed: int) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        config = transformers.AutoConfig.from_pretrained(place, **_NO_CODE)
-        return transformers.AutoModel.from_config(config, **_NO_CODE)
+        config = transformers.AutoConfig.from_pretrained(place, **NO_CODE)
+        return transformers.AutoModel.from_config(config, **NO_CODE)
 
 
 def _is_pooler(key: str) -> bool:
@@ -143,7 +147,7 @@ def load_tokenizer(place: str, *, name: str) -> Tokenizer:
     with _told(name), quiet():
         import transformers
 
-        return Tokenizer(transformers.AutoTokenizer.from_pretrained(place, **_NO_CODE))
+        return Tokenizer(transformers.AutoTokenizer.from_pretrained(place, **NO_CODE))
 
 
 @contextmanager
@@ -176,7 +180,7 @@ def _told(name: str) -> Iterator[None]:
         raise
     except Exception as error:  # readers of a foreign folder raise whatever they meet
         if "trust_remote_code" in str(error):
-            raise _brings_code(name) from error
+            raise brings_code(name) from error
         text = " ".join(str(error).split())[:600]
         if "ignore_mismatched_sizes" in text:  # it names nothing but its own setting
             text = "its weights have other shapes than its config.json describes"
@@ -187,7 +191,8 @@ def _told(name: str) -> Iterator[None]:
         ) from error
 
 
-def _brings_code(name: str) -> BackboneError:
+def brings_code(name: str) -> BackboneError:
+    """The error for a checkpoint that only works with Python of its own."""
     return BackboneError(
         f"The backbone '{name}' brings Python code of its own (auto_map in its configuration), and "
         "graft runs no code from a checkpoint: trust_remote_code is off",
@@ -280,7 +285,7 @@ def classifier(encoder: nn.Module, labels: Sequence[str]) -> Any | None:
     try:
         with torch.random.fork_rng(devices=[]), quiet():
             kind = transformers.AutoModelForSequenceClassification
-            model = kind.from_config(config, dtype=torch.float32, **_NO_CODE)
+            model = kind.from_config(config, dtype=torch.float32, **NO_CODE)
     except (ValueError, KeyError):
         return None
     wanted = {name: tensor.detach().cpu() for name, tensor in encoder.state_dict().items()}

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from graft.backbones.json_file import read_object
+from graft.backbones.sound import is_count
 from graft.errors import ModelError
 from graft.types import (
     KINDS,
     LONG_TEXTS,
     POOLINGS,
     Json,
+    PairSpec,
     PreprocessSpec,
     Spec,
     Task,
@@ -153,14 +155,17 @@ def _task(fields: Json) -> Task:
 
 def _check_outputs(manifest: Manifest) -> None:
     """Every output has one label, and belongs to one task."""
-    if not manifest.labels:
+    if not manifest.labels and not isinstance(manifest.preprocess, PairSpec):
         raise ValueError("there are no labels")
     if manifest.tasks and output_names(manifest.tasks) != manifest.labels:
         raise ValueError("labels and tasks differ")
 
 
 def _checked_spec(spec: Spec) -> Spec:
-    sound = _sound_text(spec) if isinstance(spec, TextSpec) else _sound_picture(spec)
+    if isinstance(spec, PairSpec):
+        sound = _sound_pair(spec)
+    else:
+        sound = _sound_text(spec) if isinstance(spec, TextSpec) else _sound_picture(spec)
     if not sound:
         raise ValueError(f"this preprocessing is impossible: {spec.to_dict()}")
     return spec
@@ -168,14 +173,24 @@ def _checked_spec(spec: Spec) -> Spec:
 
 def _sound_text(spec: TextSpec) -> bool:
     named = spec.long in LONG_TEXTS and spec.pooling in POOLINGS
-    return named and _is_count(spec.max_length, MOST_TOKENS) and isinstance(spec.tokenizer, str)
+    return named and is_count(spec.max_length, MOST_TOKENS) and isinstance(spec.tokenizer, str)
+
+
+def _sound_pair(spec: PairSpec) -> bool:
+    languages = (spec.source_language, spec.target_language)
+    lengths = (spec.max_source, spec.max_target)
+    return (
+        all(is_count(length, MOST_TOKENS) for length in lengths)
+        and all(code is None or isinstance(code, str) for code in languages)
+        and all(isinstance(text, str) for text in (spec.prefix, spec.tokenizer))
+    )
 
 
 def _sound_picture(spec: PreprocessSpec) -> bool:
     numbers = (spec.crop_pct, *spec.mean, *spec.std)
     return (
         len(spec.size) == 2
-        and all(_is_count(side, MOST_PIXELS) for side in spec.size)
+        and all(is_count(side, MOST_PIXELS) for side in spec.size)
         and all(isinstance(n, (int, float)) and math.isfinite(n) for n in numbers)
         and 0 < spec.crop_pct <= 10
         and all(value > 0 for value in spec.std)
@@ -183,10 +198,6 @@ def _sound_picture(spec: PreprocessSpec) -> bool:
         and all(isinstance(n, str) for n in (spec.crop_mode, spec.interpolation))
         and spec.channel_order in ("RGB", "BGR")
     )
-
-
-def _is_count(value: object, most: int) -> bool:
-    return type(value) is int and 0 < value <= most
 
 
 def read_json(path: Path) -> Json:

@@ -107,6 +107,13 @@ def export_onnx(
     """
     require_onnx()
     _check_name(file)
+    if network.backbone.modality == "translation":
+        raise ModelError(
+            f"'{network.backbone.name}' translates: words are found one by one, which one graph "
+            "does not say",
+            allowed="models with labels or quantities",
+            next="use the saved model, which opens with transformers",
+        )
     plain = _on_cpu(network)
     _check_size(plain)
     layout = LAYOUTS[plain.backbone.modality]
