@@ -66,6 +66,7 @@ def fit(
     epochs: int | None = None,
     batch_size: int | None = None,
     accumulate: int | None = None,
+    micro_batch: int | None = None,
     lr: float | None = None,
     optimizer: str | None = None,
     schedule: str | None = None,
@@ -130,6 +131,7 @@ def fit(
         epochs: Largest number of epochs of a gradient phase.
         batch_size: Rows per batch.
         accumulate: Batches whose gradients make one optimizer step.
+        micro_batch: Rows of a batch computed at a time; None takes all, or what fits into memory.
         lr: Learning rate.
         optimizer: `adamw`, `adam`, `sgd` or `schedule-free`.
         schedule: `cosine`, `linear`, `warm-up` or `constant`.

@@ -52,6 +52,8 @@ class Recipe(BaseModel):
         epochs: Largest number of epochs of a gradient phase.
         batch_size: Rows per batch.
         accumulate: Batches whose gradients make one optimizer step.
+        micro_batch: Rows of a batch whose gradients are computed at a time; None takes all, and
+            half as many where memory runs out, which is then written down.
         lr: Learning rate; None takes the strategy's, fitted to the backbone's family.
         optimizer: `adamw`, `adam`, `sgd` or `schedule-free`.
         schedule: `cosine`, `linear`, `warm-up` or `constant`; None takes the optimizer's.
@@ -110,6 +112,7 @@ class Recipe(BaseModel):
     epochs: int | None = Field(default=None, ge=1)
     batch_size: int = Field(default=32, ge=1)
     accumulate: int = Field(default=1, ge=1)
+    micro_batch: int | None = Field(default=None, ge=1)
     lr: float | None = Field(default=None, gt=0.0)
     optimizer: str = "adamw"
     schedule: str | None = None

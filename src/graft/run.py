@@ -228,6 +228,8 @@ def train(
                 runner.run(attempt.phases, stage.data, stage.objective, stage.epochs)
             audit(attempt)
         runner.network.eval()
+    fitting = {"micro_batch": runner.options.micro_batch}
+    attempt.recipe = attempt.recipe.model_copy(update=fitting)
 
 
 def train_in(folder: RunFolder, attempt: Attempt, every: float | None) -> Keeper:
@@ -260,6 +262,7 @@ def train_in(folder: RunFolder, attempt: Attempt, every: float | None) -> Keeper
         keeper.resume(about["checkpoints"])
         say(f"Goes on in stage {state['stage'] + 1}, phase {state['phase'] + 1}.")
     train(attempt, history, keeper, state)
+    folder.write_recipe(attempt.recipe)
     return keeper
 
 

@@ -82,6 +82,9 @@ def fit(
     accumulate: Annotated[
         int | None, typer.Option(help="Batches whose gradients make one step. [1]")
     ] = None,
+    micro_batch: Annotated[
+        int | None, typer.Option(help="Rows of a batch computed at a time. [all that fit]")
+    ] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate. [by strategy]")] = None,
     optimizer: Annotated[
         str | None, typer.Option(help="adamw, adam, sgd or schedule-free. [adamw]")

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from graft.engines import OutOfMemory, memory_watched
 from graft.errors import DivergenceError
 from graft.training.best import Best
 from graft.training.optimizer import clip_gradients
+from graft.training.pieces import Pieces
 from graft.training.schedule import Schedule
 from graft.types import Batch, Json
 
@@ -145,6 +147,7 @@ class Loop:
         guard: Told about every step.
         place: How far the phase has come.
         pause: Called where a checkpoint can be taken: between steps, and between epochs.
+        pieces: How many rows are computed at a time.
     """
 
     step: Callable[[Batch], Tensor]
@@ -159,6 +162,7 @@ class Loop:
     guard: Guard = field(default_factory=Unguarded)
     place: Place = field(default_factory=Place)
     pause: Callable[[], None] = _go_on
+    pieces: Pieces = field(default_factory=Pieces)
 
     def run_epoch(self) -> float | None:
         """The rest of an epoch; returns the mean loss, None where all was undone.
@@ -197,15 +201,33 @@ class Loop:
         self.place.count(loss, sum(len(batch) for batch in group))
 
     def gradients(self, group: list[Batch]) -> Tensor:
-        """Add the gradients of the mean loss over all rows of some batches; returns that mean."""
-        if len(group) == 1:
-            loss = self.step(group[0])
+        """Add the gradients of the mean loss over all rows of some batches; returns that mean.
+
+        Where memory runs out, the batches are computed in smaller pieces from here on.
+
+        Raises:
+            ResourceError: Not even the smallest pieces fit.
+        """
+        while True:
+            pieces = [piece for batch in group for piece in self.pieces.of(batch)]
+            drawn = torch.get_rng_state()
+            try:
+                with memory_watched():
+                    return self._mean_gradients(pieces)
+            except OutOfMemory:
+                self.optimizer.zero_grad()
+                torch.set_rng_state(drawn)
+            self.pieces.lower(max(map(len, pieces)))
+
+    def _mean_gradients(self, pieces: list[Batch]) -> Tensor:
+        if len(pieces) == 1:
+            loss = self.step(pieces[0])
             loss.backward()
             return loss.detach()
-        weights = [self.weigh(batch) for batch in group]
+        weights = [self.weigh(piece) for piece in pieces]
         parts = []
-        for batch, weight in zip(group, weights, strict=True):
-            loss = self.step(batch) * (weight / sum(weights))
+        for piece, weight in zip(pieces, weights, strict=True):
+            loss = self.step(piece) * (weight / sum(weights))
             loss.backward()
             parts.append(loss.detach())
         return torch.stack(parts).sum()

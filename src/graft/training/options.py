@@ -20,6 +20,7 @@ class TrainingOptions:
     Attributes:
         batch_size: Rows per batch.
         accumulate: Batches whose gradients make one optimizer step.
+        micro_batch: Rows of a batch that are computed at a time; None for all.
         lr: Learning rate, or None for the phase's own, fitted to family and optimizer.
         optimizer: A name of `OPTIMIZERS`.
         schedule: A name of `SCHEDULES`.
@@ -36,6 +37,7 @@ class TrainingOptions:
 
     batch_size: int = 32
     accumulate: int = 1
+    micro_batch: int | None = None
     lr: float | None = None
     optimizer: str = "adamw"
     schedule: str = "cosine"
@@ -82,6 +84,7 @@ def training_options(recipe: Recipe) -> TrainingOptions:
     return TrainingOptions(
         batch_size=recipe.batch_size,
         accumulate=recipe.accumulate,
+        micro_batch=recipe.micro_batch,
         lr=recipe.lr,
         optimizer=recipe.optimizer,
         schedule=choose_schedule(recipe.optimizer, recipe.schedule),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
 from typing import Protocol
@@ -22,6 +22,7 @@ from graft.training.exact import solve
 from graft.training.history import History
 from graft.training.mixing import build_mixer, notes_on_exact
 from graft.training.options import TrainingOptions
+from graft.training.pieces import Pieces
 from graft.training.position import Position
 from graft.training.randomness import random_state
 from graft.training.records import Outcome, PhaseRecord, moved_so_far, record_of
@@ -202,6 +203,7 @@ class StageRunner:
         steps = -(-len(rows.training()) // self.options.accumulate)
         count = phase_epochs(phase, epochs, steps)
         descent = descent_of(ground, count * steps)
+        descent.loop.pieces = Pieces(self.options.micro_batch, self._tell_memory)
         found = self.position.take()
         first = found["first"] if found else len(self.history.rows)
         self.progress.start(phase.name, count)
@@ -255,6 +257,7 @@ class StageRunner:
             "records": [record.state() for record in self.records],
             "warnings": [*self.warnings],
             "history": self.history.rows,
+            "micro_batch": self.options.micro_batch,
         }
 
     def resume(self, state: Json) -> None:
@@ -272,7 +275,15 @@ class StageRunner:
             self.origin = {n: state["origin"].get(n, t).clone() for n, t in present.items()}
         self.records[:] = [record_of(record) for record in state["records"]]
         self.warnings[:] = state["warnings"]
+        self.options = replace(self.options, micro_batch=state["micro_batch"])
         self.history.rewind(state["history"])
+
+    def _tell_memory(self, rows: int) -> None:
+        """Keep to smaller pieces in what follows, and say so."""
+        self.options = replace(self.options, micro_batch=rows)
+        line = f"Memory ran out: gradients are computed {rows} rows at a time and added up."
+        self.warnings.append(line)
+        self.progress.say(line)
 
     def _add_row(self, phase: str, row: Json) -> None:
         self.history.add({"phase": phase, **row})
