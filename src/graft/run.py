@@ -304,6 +304,7 @@ def conclude(
         **_header(recipe, prepared.examples.tasks),
         **data_part(prepared.examples, prepared.split),
         "data": prepared.facts,
+        "findings": [finding.to_dict() for finding in prepared.findings],
         **measured,
         **plan_part(network, runner.records, attempt.phases[-1].plan, proof),
         "preprocess": network.backbone.spec.to_dict(),

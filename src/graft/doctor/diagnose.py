@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -86,7 +86,7 @@ def look_at(examples: Examples, backbone: Backbone, progress: Progress) -> Patie
     """
     if isinstance(backbone, TextBackbone):
         tokens = token_counts(examples.texts, backbone, progress)
-        return text_patient(examples, tokens, backbone.spec.max_length)
+        return text_patient(examples, examples.digests(), tokens, backbone.spec.max_length)
     if not isinstance(backbone.spec, PreprocessSpec):  # pragma: no cover - there are two kinds
         raise DataError(f"A backbone of {backbone.modality}s cannot be looked at")
     return _picture_patient(examples, backbone.spec, progress)
@@ -96,28 +96,37 @@ def _picture_patient(examples: Examples, spec: PreprocessSpec, progress: Progres
     digests = examples.digests()
     seen = inspect(examples.pictures, progress)
     unreadable = np.array(list(seen.faults), dtype=np.int64)
-    rows = np.setdiff1d(_first_of_each(digests), unreadable)
+    rows = np.setdiff1d(first_of_each(digests), unreadable)
     near = tuple(near_pairs(seen.thumbnails, rows))
     return PicturePatient(examples, digests, near, seen.faults, seen, spec)
 
 
-def text_patient(examples: Examples, tokens: IntArray, longest: int) -> TextPatient:
+def text_patient(
+    examples: Examples,
+    digests: tuple[bytes | None, ...],
+    tokens: IntArray,
+    longest: int,
+    *,
+    near: bool = True,
+) -> TextPatient:
     """Texts with what is to be known of them.
 
     Args:
         examples: N texts.
+        digests: Of each.
         tokens: (N,) tokens of each.
         longest: Tokens that the backbone reads.
+        near: Whether near copies are looked for.
     """
-    digests, look = examples.digests(), look_at_texts(examples.texts, tokens, longest)
-    firsts = _first_of_each(digests)
+    look = look_at_texts(examples.texts, tokens, longest)
+    firsts = first_of_each(digests)
     keys = [look.keys[row] for row in firsts.tolist()]
-    pairs = near_texts(keys, [examples.parts[row] for row in firsts.tolist()])
-    near = tuple((int(firsts[a]), int(firsts[b])) for a, b in pairs)
-    return TextPatient(examples, digests, near, {}, look)
+    pairs = near_texts(keys, [examples.parts[row] for row in firsts.tolist()]) if near else []
+    found = tuple((int(firsts[a]), int(firsts[b])) for a, b in pairs)
+    return TextPatient(examples, digests, found, {}, look)
 
 
-def _first_of_each(digests: tuple[bytes | None, ...]) -> IntArray:
+def first_of_each(digests: Sequence[bytes | None]) -> IntArray:
     """Of equal rows one stands for all: the others are reported as copies."""
     firsts = {digest: row for row, digest in reversed(list(enumerate(digests))) if digest}
     return np.array(sorted(firsts.values()), dtype=np.int64)

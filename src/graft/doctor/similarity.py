@@ -42,6 +42,8 @@ def near_pairs(thumbnails: ByteArray, rows: IntArray) -> list[tuple[int, int]]:
         (earlier row, later row), sorted.
     """
     kept = np.setdiff1d(rows, blank_rows(thumbnails))
+    if len(kept) < 2:
+        return []
     fine = _standardised(thumbnails[kept])
     coarse = _standardised(_coarse(thumbnails[kept]))
     pairs: list[tuple[int, int]] = []

@@ -12,6 +12,8 @@ from graft.data import Examples, Split, duplicates_across, groups_across, read, 
 from graft.data.examples import TRANSLATION
 from graft.data.order import in_order, split_order
 from graft.data.targets import is_plain
+from graft.doctor.finding import Finding
+from graft.doctor.in_run import look_before, refuse_pointless, sentence
 from graft.errors import DataError
 from graft.progress import Progress
 from graft.recipe import Recipe
@@ -33,6 +35,7 @@ class Prepared:
         split: Row numbers of the three parts.
         facts: Modes and native sizes, or lengths, for the result.
         warnings: Sentences for the result.
+        findings: What the doctor says of the rows.
     """
 
     examples: Examples
@@ -41,6 +44,7 @@ class Prepared:
     split: Split
     facts: Json
     warnings: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
 
     def targets(self) -> Targets:
         """The targets of all rows, as training takes them."""
@@ -102,11 +106,14 @@ def prepare(
     examples = examples.without(opened.faults)
     check_bad_files(recipe, examples)
     examples = examples.without_empty_classes()
+    refuse_pointless(examples, tuple(digests))
     parts = split(examples, validation=recipe.validation, seed=recipe.seed)
     facts = opened.facts(examples.source, digests)
     told = (*examples.notes, *getattr(backbone, "notes", ()))
-    warnings = (*_leaks(examples, parts), *told, *facts.get("notes", ()))
-    return Prepared(examples, tuple(digests), opened, parts, facts, warnings)
+    findings = look_before(examples, parts, opened, tuple(digests))
+    faults = [sentence(finding) for finding in findings if finding.severity == "fault"]
+    warnings = (*_leaks(examples, parts), *told, *faults, *facts.get("notes", ()))
+    return Prepared(examples, tuple(digests), opened, parts, facts, warnings, findings)
 
 
 def check_bad_files(recipe: Recipe, examples: Examples) -> None:
