@@ -7,10 +7,10 @@ import random
 from pathlib import Path
 from typing import Any
 
-SIZE: dict[str, Any] = {"d_model": 64, "max_position_embeddings": 40}
-LAYERS: dict[str, Any] = {"encoder_layers": 2, "decoder_layers": 2}
-WIDTHS = {f"{stack}_ffn_dim": 128 for stack in ("encoder", "decoder")}
-WIDTHS |= {f"{stack}_attention_heads": 4 for stack in ("encoder", "decoder")}
+from benchmarks.small_marian import LAYERS, SIZE, WIDTHS, write_marian, write_pieces
+
+__all__ = ["FAMILIES", "LANGUAGES", "reversal", "write_family", "write_marian"]
+
 DIGITS = "0123456789"
 
 
@@ -22,65 +22,6 @@ def reversal(count: int, seed: int = 0, longest: int = 6) -> list[tuple[str, str
         digits = [draw.choice(DIGITS) for _ in range(draw.randint(2, longest))]
         found[" ".join(digits)] = " ".join(reversed(digits))
     return list(found.items())
-
-
-def write_pieces(folder: Path, lines: list[str], size: int, prefix: str = "pieces") -> Path:
-    """A SentencePiece model trained on some lines."""
-    import sentencepiece
-
-    folder.mkdir(parents=True, exist_ok=True)
-    text = folder / "lines.txt"
-    text.write_text("\n".join(lines), encoding="utf-8")
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(text),
-        model_prefix=str(folder / prefix),
-        vocab_size=size,
-        model_type="unigram",
-        character_coverage=1.0,
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    text.unlink()
-    (folder / f"{prefix}.vocab").unlink()
-    return folder / f"{prefix}.model"
-
-
-def write_marian(
-    folder: Path, lines: list[str], *, size: int = 60, seed: int = 0, **changes: Any
-) -> Path:
-    """A Marian model with one shared vocabulary of pieces of its own and random weights."""
-    import sentencepiece
-    import torch
-    import transformers
-
-    pieces = write_pieces(folder, lines, size)
-    model = sentencepiece.SentencePieceProcessor(model_file=str(pieces))
-    words = [model.id_to_piece(number) for number in range(model.get_piece_size())]
-    words = ["</s>", "<unk>", *(w for w in words if w not in ("<s>", "</s>", "<unk>")), "<pad>"]
-    for name in ("source.spm", "target.spm"):
-        (folder / name).write_bytes(pieces.read_bytes())
-    pieces.unlink()
-    (folder / "vocab.json").write_text(json.dumps({w: n for n, w in enumerate(words)}))
-    settings: dict[str, Any] = {"source_lang": "en", "target_lang": "de", "model_max_length": 40}
-    (folder / "tokenizer_config.json").write_text(
-        json.dumps({**settings, "tokenizer_class": "MarianTokenizer"})
-    )
-    last = len(words) - 1
-    arguments: dict[str, Any] = {
-        **SIZE,
-        **LAYERS,
-        **WIDTHS,
-        "vocab_size": len(words),
-        "pad_token_id": last,
-    }
-    arguments |= {"eos_token_id": 0, "decoder_start_token_id": last, "forced_eos_token_id": 0}
-    arguments |= {"dropout": 0.0, "scale_embedding": True, "bos_token_id": 0}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        made = transformers.MarianMTModel(transformers.MarianConfig(**{**arguments, **changes}))
-    made.generation_config.bad_words_ids = [[last]]
-    made.save_pretrained(folder)
-    return folder
 
 
 def write_family(folder: Path, family: str, seed: int = 0) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from graft.backbones.load import list_backbones
 from graft.data.columns import Wanted
+from graft.errors import DataError
 from graft.features import feature_table
 from graft.lr_find import lr
 from graft.model import Model, Prediction, load
@@ -187,6 +188,7 @@ def fit(
         again = False
         backbones = _candidates(changes) if budget else None
         asked = Asked(recipe_for(data, changes, recipe), compare, seconds, backbones)
+    _refuse_search(asked)
     finished = carry_out(
         asked, data=data, out=target, progress=progress, again=again, every=checkpoint_every
     )
@@ -200,6 +202,16 @@ def _finished_before(run: Path, progress: Progress | None) -> Model:
         progress.say(f"The run in {run} is finished.")
     write_report(run)
     return load(run)
+
+
+def _refuse_search(asked: Asked) -> None:
+    """Searches and comparisons rest on labels."""
+    if asked.recipe.task == "translation" and (asked.budget is not None or asked.compare):
+        raise DataError(
+            f"--{'compare' if asked.budget is None else 'budget'} compares figures of labels, and "
+            "the task is translation",
+            next="leave it away: a run of translation is compared with the model before it",
+        )
 
 
 def _model_of(finished: Finished) -> Model:

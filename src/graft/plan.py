@@ -237,6 +237,11 @@ class Audit:
     tensors: int
 
 
+def named_head(network: Network) -> tuple[str, ...]:
+    """`head`, which always trains; nothing where it has no parameters of its own."""
+    return ("head",) if any(True for _ in network.head.parameters()) else ()
+
+
 class Auditor:
     """Hashes every parameter and buffer now, and compares later."""
 
@@ -258,7 +263,10 @@ class Auditor:
         blocks = self._network.backbone.blocks
         drift = self._drift(sorted(changed - set(allowed)))
         return Audit(
-            moved=(*(b.name for b in blocks if not changed.isdisjoint(b.tensors)), "head"),
+            moved=(
+                *(b.name for b in blocks if not changed.isdisjoint(b.tensors)),
+                *named_head(self._network),
+            ),
             frozen=tuple(b.name for b in blocks if set(allowed).isdisjoint(b.tensors)),
             drift_bytes=drift,
             tensors_moved=len(changed),

@@ -222,6 +222,12 @@ def phases_for(spec: str, network: Network) -> tuple[Phase, ...]:
 def _without_probes(spec: str, phases: tuple[Phase, ...], head: KeptHead) -> tuple[Phase, ...]:
     """A probe gives a new head its first weights; a head that is kept has learnt its own."""
     rest = tuple(phase for phase in phases if phase.solver != "exact")
+    if any(phase.contrast for phase in rest):
+        raise UnknownNameError(
+            f"The strategy '{spec}' compares labelled rows, and translations have no labels",
+            allowed="full, top-k, gradual, discriminative, lora, ...",
+            next="use full or lora",
+        )
     still = head.tied and not any(phase.plan.trained for phase in rest)
     if rest and not still:
         return rest

@@ -14,7 +14,7 @@ from graft.bank.bucketed import AnyFeed
 from graft.bank.source import Views, open_source
 from graft.network import Network
 from graft.objectives import Contrasted, Objective
-from graft.plan import apply, movable
+from graft.plan import apply, movable, named_head
 from graft.progress import Progress
 from graft.strategies import Ending, Phase, Weights
 from graft.training.descent import Descent, Ground, descent_of
@@ -182,7 +182,7 @@ class StageRunner:
                 phase.name,
                 outcome,
                 seconds,
-                (*trained, "head"),
+                (*trained, *named_head(self.network)),
                 tensors,
                 parameters,
                 "; ".join(filter(None, [outcome.note, *notes])),
