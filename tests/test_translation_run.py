@@ -98,6 +98,34 @@ def test_a_loaded_model_says_the_same(translator: Model) -> None:
     assert again.network.backbone.spec == translator.network.backbone.spec
 
 
+STRATEGIES = ("top-k:1", "top-k:3", "gradual:2", "lora:2", "lp-ft+ema+wise", "bias-only")
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_strategies(strategy: str, tiny_marian: Path, tmp_path: Path) -> None:
+    model = graft.fit(
+        reversal(60),
+        task="translation",
+        backbone=str(tiny_marian),
+        strategy=strategy,
+        epochs=2,
+        size=20,
+        beams=1,
+        threads=1,
+        out=tmp_path / "run",
+    )
+    result = model.result
+    trained = [block["name"] for block in result["plan"]["blocks"] if block["trained"]]
+    assert result["audit"]["drift_bytes"] == 0
+    assert set(result["audit"]["moved"]) <= set(trained)  # the head is tied: it is in a block
+    assert {phase["solver"] for phase in result["plan"]["phases"]} == {"gradient"}
+    if strategy.startswith("top-k"):  # frozen blocks ran once for every pair
+        assert result["frozen_depth"] == 5 - int(strategy[-1])
+        assert result["bank"]["computed"] == 60
+    assert not [said for said in result["warnings"] if "recomputed" in said]
+    assert graft.load(tmp_path / "run").predict(["1 2"]) == model.predict(["1 2"])
+
+
 def test_what_cannot_be_meant_is_refused(tiny_marian: Path) -> None:
     pairs = reversal(20)
     with pytest.raises(DataError, match="needs a pretrained encoder-decoder"):
@@ -106,6 +134,10 @@ def test_what_cannot_be_meant_is_refused(tiny_marian: Path) -> None:
         graft.fit(pairs, task="translation", backbone=str(tiny_marian), head="mlp:8")
     with pytest.raises(DataError, match="--beams is given"):
         graft.fit("nowhere.csv", beams=3)
+    with pytest.raises(DataError, match="--budget compares figures of labels"):
+        graft.fit(pairs, task="translation", backbone=str(tiny_marian), budget="1m")
+    with pytest.raises(UserError, match="translations have no labels"):
+        graft.fit(pairs, task="translation", backbone=str(tiny_marian), strategy="contrastive")
     with pytest.raises(UserError, match="no exact solution"):
         graft.fit(pairs, task="translation", backbone=str(tiny_marian), strategy="linear-probe")
     with pytest.raises(UserError, match="shares its weights with the frozen embeddings"):

@@ -50,7 +50,8 @@ class Recipe(BaseModel):
         scenario: A name of `graft.scenarios.SCENARIOS`; None takes `standard`, or `multi-task` for
             several label columns.
         epochs: Largest number of epochs of a gradient phase.
-        batch_size: Rows per batch.
+        batch_size: Rows per batch; of translations, batches have as many tokens as so many pairs
+            of mean length.
         accumulate: Batches whose gradients make one optimizer step.
         micro_batch: Rows of a batch whose gradients are computed at a time; None takes all, and
             half as many where memory runs out, which is then written down.

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graft.data.token_batches import by_tokens, token_ends
 from graft.errors import DataError
 from graft.types import Batch, IntArray, Targets
 
@@ -40,6 +41,8 @@ class Batches:
         device: Where the batches go.
         lengths: (N,) length of each row, or None. Rows of about one length then come in one batch,
             so that little is padded; the batches come in an order of their own.
+        tokens: Where rows have lengths: a batch has as many as fit into so many tokens, padding
+            included, instead of `batch_size`.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Batches:
         transform: Transform | None = None,
         device: torch.device | str = "cpu",
         lengths: IntArray | None = None,
+        tokens: int | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size should be at least 1. Found {batch_size}.")
@@ -69,6 +73,7 @@ class Batches:
         self._transform = transform
         self._device = torch.device(device)
         self._lengths = lengths
+        self._ends = token_ends(lengths, tokens) if tokens and lengths is not None else None
 
     @property
     def rows(self) -> int:
@@ -76,7 +81,7 @@ class Batches:
         return len(self._targets)
 
     def __len__(self) -> int:
-        return len(self._starts())
+        return len(self._starts()) if self._ends is None else len(self._ends)
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Batch]:
         """One pass over all rows, or the rest of one.
@@ -85,11 +90,17 @@ class Batches:
             number: The epoch's number, counted from 0.
             first: The first batch's number, counted from 0; those before it are not even read.
         """
-        order = self._order(number)
-        starts = self._starts()
-        ends = [*starts[1:], self.rows]
-        for index in range(first, len(starts)):
-            yield self._batch(order[starts[index] : ends[index]], number, index)
+        pieces = self._pieces(number)
+        for index in range(first, len(pieces)):
+            yield self._batch(pieces[index], number, index)
+
+    def _pieces(self, epoch: int) -> list[IntArray]:
+        """The rows of each batch."""
+        if self._ends is not None and self._lengths is not None:
+            random = np.random.default_rng([self._seed, epoch]) if self._shuffle else None
+            return by_tokens(self._lengths, self._ends, random)
+        order, starts = self._order(epoch), self._starts()
+        return [order[a:b] for a, b in zip(starts, [*starts[1:], self.rows], strict=True)]
 
     def _starts(self) -> list[int]:
         starts = list(range(0, self.rows, self._batch_size))

@@ -33,6 +33,8 @@ class TrainingOptions:
         sampling: `shuffled` takes every row once an epoch, `balanced` every class as often.
         clip: Largest norm of the gradient; 0 for any.
         seed: Orders batches and draws augmentations.
+        by_tokens: Whether batches hold as many tokens as `batch_size` rows of mean length,
+            instead of that many rows.
     """
 
     batch_size: int = 32
@@ -49,6 +51,7 @@ class TrainingOptions:
     views: int = 1
     clip: float = 1.0
     seed: int = 0
+    by_tokens: bool = False
 
 
 def class_weighting(recipe: Recipe) -> str:
@@ -96,4 +99,5 @@ def training_options(recipe: Recipe) -> TrainingOptions:
         views=recipe.views or 1,
         clip=recipe.clip,
         seed=recipe.seed,
+        by_tokens=recipe.task == "translation",
     )

@@ -77,18 +77,28 @@ class Rows:
         source, options = self.source, self.options
         name = augment or options.augment if training and source.depth == 0 else "none"
         views = source.views if training and augment is None else ()
+        size = options.batch_size if training else source.rows_at_once
+        lengths = None if source.lengths is None else source.lengths[rows]
         return Batches(
             partial(_rows_of, source.reader, rows),
             self.data.targets[rows],
-            options.batch_size if training else source.rows_at_once,
+            size,
             shuffle=training,
             seed=options.seed,
             balanced=training and options.sampling == "balanced",
             views=[partial(_rows_of, reader, rows) for reader in views],
             transform=source.transform(name),
             device=self.device,
-            lengths=None if source.lengths is None else source.lengths[rows],
+            lengths=lengths,
+            tokens=_tokens(size, lengths) if options.by_tokens else None,
         )
+
+
+def _tokens(rows: int, lengths: IntArray | None) -> int | None:
+    """As many tokens as so many rows of mean length have."""
+    if lengths is None or not len(lengths):
+        return None
+    return max(1, round(rows * float(lengths.mean())))
 
 
 def _rows_of(reader: Reader, rows: IntArray, chosen: IntArray) -> Tensor:
