@@ -69,6 +69,7 @@ def run(
     progress: Progress | None = None,
     again: bool = False,
     every: float | None = None,
+    extra: Callable[[Attempt], Json] | None = None,
 ) -> Finished:
     """Carry out a recipe.
 
@@ -79,6 +80,7 @@ def run(
         progress: Told how far the work is.
         again: Whether to take up the run that did not finish in `out`.
         every: Seconds between two checkpoints; see `graft.training.keeper.Keeper`.
+        extra: Further entries of the result, taken when all is trained.
 
     Raises:
         UserError: The data, a name, the machine or the output folder is at fault.
@@ -96,7 +98,8 @@ def run(
     with begun(Asked(recipe), out, listener, again=again) as folder:
         attempt = begin(recipe, source, listener, note=folder.note_recipe)
         keeper = train_in(folder, attempt, every)
-        return conclude(attempt, folder, extra={"checkpoints": keeper.to_dict()})
+        found = {"checkpoints": keeper.to_dict(), **(extra(attempt) if extra else {})}
+        return conclude(attempt, folder, extra=found)
 
 
 @dataclass(slots=True)

@@ -11,8 +11,9 @@ from graft.closedform.ridge import PENALTIES, leave_one_out
 from graft.closedform.space import standardisation
 from graft.errors import DataError
 from graft.selection.scores import SCORES, mean_ranks, ridge_over_tasks, score_features, share
+from graft.selection.task_scores import KIND_SCORES
 from graft.tasks.several import one_of_classes
-from graft.types import FloatArray, Task
+from graft.types import KINDS, FloatArray, Task
 
 BOTH = (
     Task("multi-label", ("a", "b", "never"), "tags"),
@@ -132,3 +133,7 @@ def test_a_mean_over_rows_has_a_normal_interval_and_shares_have_wilsons() -> Non
     assert found.high - 0.5 == pytest.approx(1.96 * gains.std() / 2, rel=1e-3)
     assert share(np.ones(4)).high == pytest.approx(1.0)
     assert share(np.ones(4)).low > 0.5
+
+
+def test_every_kind_of_task_is_scored() -> None:
+    assert set(KIND_SCORES) == set(KINDS)

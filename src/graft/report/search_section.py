@@ -10,6 +10,7 @@ from graft.types import Json
 ACCURACY = "accuracy"
 MAIN = {
     "classification": ACCURACY,
+    "ordinal": "quadratic_kappa",
     "multi-label": "mean_average_precision",
     "regression": "r2",
 }

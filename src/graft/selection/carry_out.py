@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from graft.progress import Progress, Silent
 from graft.run import Finished, run
 from graft.runs.asked import Asked
 from graft.selection.compare import run_compared
+from graft.selection.plain import curve_where_cheap
 from graft.selection.search import search
 
 
@@ -44,5 +46,6 @@ def carry_out(
             compare=asked.compare,
             again=again,
         )
-    fit = run_compared if asked.compare else run
+    whole = partial(run, extra=curve_where_cheap)
+    fit = run_compared if asked.compare else whole
     return fit(asked.recipe, data=data, out=out, progress=progress, again=again, every=every)

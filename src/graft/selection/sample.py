@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from graft.data import Examples
+from graft.data import Examples, Split
 from graft.data.targets import strata
 from graft.data.units import units_of
 from graft.evaluation.baselines import stratified_rows
 from graft.types import IntArray
 
 MOST_ROWS = 2000
+
+
+def outside(split: Split) -> IntArray:
+    """All rows but the test part, sorted."""
+    return np.sort(np.concatenate([split.train, split.validation]))
 
 
 def strata_of(examples: Examples, rows: IntArray) -> IntArray:

@@ -19,7 +19,7 @@ from graft.run import Finished
 from graft.runs.asked import Asked
 from graft.runs.folder import RunFolder
 from graft.runs.names import check_names
-from graft.runs.preparation import Prepared, read_examples
+from graft.runs.preparation import read_examples
 from graft.runs.resume import begun
 from graft.selection.account import account, first_line, winner_line
 from graft.selection.budget import Budget, BudgetSpentError, Watched
@@ -30,10 +30,10 @@ from graft.selection.grid import PROBE, Choice, gradient_choices, probe_of
 from graft.selection.keeper import Keeper
 from graft.selection.race import Race
 from graft.selection.ranking import Bench, Candidate, Ranking, in_order
-from graft.selection.sample import sample_rows
+from graft.selection.sample import outside, sample_rows
 from graft.selection.trial import Trial, Trials
 from graft.tasks.several import chosen_by
-from graft.types import IntArray, Json
+from graft.types import Json
 
 MOST_FINALISTS = 2
 # Kept back for the test figures, the report and what was predicted too low.
@@ -151,7 +151,7 @@ class Search:
 
     def _ranking(self) -> Ranking:
         first = next(iter(self.trials.prepared.values()))
-        rows = sample_rows(first.examples, outside(first))
+        rows = sample_rows(first.examples, outside(first.split))
         reasons = tuple((name, problem.found) for name, problem in self.failed)
         tasks = first.examples.tasks
         return Ranking(first.examples.source, len(rows), tasks, in_order(self.ranked), reasons)
@@ -188,7 +188,7 @@ class Search:
 
     def _score(self, name: str) -> None:
         base, first = self.trials.base, next(iter(self.trials.prepared.values()))
-        sample = first.examples.take(sample_rows(first.examples, outside(first)))
+        sample = first.examples.take(sample_rows(first.examples, outside(first.split)))
         rows, device = len(first.split.train), pick_device(base.device)
         bench = Bench(sample, device, rows, self.trials.progress, base.long, base.pooling)
         scored = bench.score(name, weights=base.weights, size=base.size, seed=base.seed)
@@ -221,7 +221,7 @@ class Search:
         usual = len(backbone.blocks) * 3 // 4
         if not isinstance(prepared.opened, Pixels):  # the curve is of pictures
             return gradient_choices(self.trials.base, backbone, usual)
-        rows = sample_rows(prepared.examples, outside(prepared))
+        rows = sample_rows(prepared.examples, outside(prepared.split))
         digests = [prepared.digests[row] for row in rows]
         targets = prepared.examples.targets[rows]
         try:
@@ -238,8 +238,3 @@ class Search:
         probes = [trial for trial in self.probes if trial.choice.backbone in names]
         few = are_few(next(iter(self.trials.prepared.values())))
         Race(self.trials, keeper, costs, self._probes_may_win).run(probes, choices, few)
-
-
-def outside(prepared: Prepared) -> IntArray:
-    """All rows but the test part."""
-    return np.sort(np.concatenate([prepared.split.train, prepared.split.validation]))

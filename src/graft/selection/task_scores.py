@@ -105,9 +105,11 @@ def _quantity_h_score(features: FloatArray, task: Task, targets: Targets) -> flo
     return h_score(features, parts, QUANTILES)
 
 
+CLASSES = KindScores(_class_neighbours, _class_ridge, _class_logme, _class_h_score)
 KIND_SCORES: Mapping[Kind, KindScores] = MappingProxyType(
     {
-        "classification": KindScores(_class_neighbours, _class_ridge, _class_logme, _class_h_score),
+        "classification": CLASSES,
+        "ordinal": CLASSES,
         "multi-label": KindScores(_column_neighbours, _column_ridge, _label_logme, _label_h_score),
         "regression": KindScores(
             _column_neighbours, _column_ridge, _quantity_logme, _quantity_h_score
