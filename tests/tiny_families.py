@@ -29,11 +29,10 @@ SHRUNK: dict[str, tuple[str, dict[str, Any]]] = {
     "swin": ("swin_tiny_patch4_window7_224", {**SWIN, "window_size": 4, "patch_size": 2}),
     "vgg": ("vgg11_bn", {"mlp_ratio": 0.01}),
 }
-FAMILIES = (
-    *("test_resnet", "vgg", "mobilenetv3_small_050", "test_efficientnet", "test_convnext"),
-    *("test_vit", "swin", "bert", "bundled"),
-)
-"""ResNet, VGG with BatchNorm, MobileNetV3, EfficientNet, ConvNeXt, ViT, Swin, BERT, and our own."""
+LARGE = ("vgg", "mobilenetv3_small_050", "bundled")
+SMALL = ("test_resnet", "test_efficientnet", "test_convnext", "test_vit", "swin", "bert")
+FAMILIES = (*LARGE, *SMALL)
+"""VGG with BatchNorm, MobileNetV3, our own, ResNet, EfficientNet, ConvNeXt, ViT, Swin and BERT."""
 
 
 @dataclass(frozen=True)
