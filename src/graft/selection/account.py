@@ -41,14 +41,20 @@ def account(
     }
 
 
-def first_line(candidate: Candidate, probe: Trial, metric: str, seconds: float) -> str:
-    """The first result in a sentence."""
-    linear = probe.evidence.score if probe.evidence else candidate.scores.ridge
+def first_figures(candidate: Candidate, metric: str, seconds: float) -> str:
+    """What frozen features are worth, in a sentence, before anything is trained."""
+    figures = (shown(figure, metric) for figure in (candidate.scores.knn, candidate.scores.ridge))
+    neighbours, ridge = figures
     return (
-        f"First result after {seconds:.1f} s with {candidate.backbone}: {metric} of kNN "
-        f"{shown(candidate.scores.knn, metric)}, of the linear probe {shown(linear, metric)} "
-        "on held-out rows."
+        f"First figures after {seconds:.1f} s with {candidate.backbone}: {metric} of kNN "
+        f"{neighbours}, of ridge regression {ridge}, every row judged without itself."
     )
+
+
+def first_model(probe: Trial, metric: str, seconds: float) -> str:
+    """The first model in a sentence."""
+    found = f"{metric} {shown(probe.evidence.score, metric)}" if probe.evidence else "not judged"
+    return f"First model after {seconds:.1f} s, {probe.choice.shown()}: {found} on held-out rows."
 
 
 def winner_line(winner: Trial, first: Trial, metric: str) -> str:

@@ -21,7 +21,7 @@ from graft.runs.folder import RunFolder
 from graft.runs.names import check_names
 from graft.runs.preparation import read_examples
 from graft.runs.resume import begun
-from graft.selection.account import account, first_line, winner_line
+from graft.selection.account import account, first_figures, first_model, winner_line
 from graft.selection.budget import Budget, BudgetSpentError, Watched
 from graft.selection.compare import comparison
 from graft.selection.depth import DepthCurve, depth_curve
@@ -169,11 +169,12 @@ class Search:
                 self.failed.append((name, problem))
                 continue
             self.trials.rows_of(backbone)
+            progress = self.trials.progress
             self._score(name)
+            spent = progress.budget.spent()
+            progress.say(first_figures(self.ranked[0], self.metric, spent))
             self._probe(name, keeper)
-            budget = self.trials.progress.budget
-            line = first_line(self.ranked[0], self.probes[0], self.metric, budget.spent())
-            self.trials.progress.say(line)
+            progress.say(first_model(self.probes[0], self.metric, progress.budget.spent()))
             return
         raise self.failed[0][1]
 
