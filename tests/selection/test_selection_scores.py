@@ -10,7 +10,14 @@ from graft.closedform.axes import principal_scores
 from graft.closedform.ridge import PENALTIES, leave_one_out
 from graft.closedform.space import standardisation
 from graft.errors import DataError
-from graft.selection.scores import SCORES, mean_ranks, ridge_over_tasks, score_features, share
+from graft.selection.scores import (
+    SCORES,
+    mean_ranks,
+    require_scores,
+    ridge_over_tasks,
+    score_features,
+    share,
+)
 from graft.selection.task_scores import KIND_SCORES
 from graft.tasks.several import one_of_classes
 from graft.types import KINDS, FloatArray, Task
@@ -135,5 +142,8 @@ def test_a_mean_over_rows_has_a_normal_interval_and_shares_have_wilsons() -> Non
     assert share(np.ones(4)).low > 0.5
 
 
-def test_every_kind_of_task_is_scored() -> None:
-    assert set(KIND_SCORES) == set(KINDS)
+def test_every_kind_of_task_is_scored_or_refused() -> None:
+    assert set(KIND_SCORES) | {"translation"} == set(KINDS)
+    require_scores([Task(kind) for kind in KIND_SCORES])
+    with pytest.raises(DataError, match="cannot judge translation"):
+        require_scores([Task("translation")])

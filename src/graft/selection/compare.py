@@ -13,6 +13,7 @@ from graft.runs.asked import Asked
 from graft.runs.names import check_names
 from graft.runs.resume import begun
 from graft.selection.alone import FROZEN, answers_alone, learns_together
+from graft.selection.scores import require_scores
 from graft.tasks.several import Held
 from graft.training import History
 from graft.types import FloatArray, Json
@@ -48,6 +49,7 @@ def run_compared(
     listener, source = progress or Silent(), recipe.data if data is None else data
     with begun(Asked(recipe, compare=True), out, listener, again=again) as folder:
         attempt = begin(recipe, source, listener, note=folder.note_recipe)
+        require_scores(attempt.prepared.examples.tasks)
         keeper = train_in(folder, attempt, every)
         compared = comparison(attempt, source, listener)
         return conclude(attempt, folder, extra={"checkpoints": keeper.to_dict(), **compared})

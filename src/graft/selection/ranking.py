@@ -23,7 +23,7 @@ from graft.network import Network
 from graft.progress import Progress, Silent
 from graft.runs.modality import parts_of
 from graft.selection.sample import MOST_ROWS, sample_rows
-from graft.selection.scores import FeatureScores, mean_ranks, score_features
+from graft.selection.scores import FeatureScores, mean_ranks, require_scores, score_features
 from graft.selection.speed import Cost, measure_cost
 from graft.tasks.several import chosen_by, task_name
 from graft.types import FloatArray, Json, Task, output_names
@@ -172,6 +172,7 @@ def rank_backbones(
         test=test,
         modality=modality_of(names[0]) if names else None,
     )
+    require_scores(examples.tasks)
     known = offline_backbones(examples.modality) if names is None else names
     parts = split(examples, seed=seed)
     outside = np.sort(np.concatenate([parts.train, parts.validation]))

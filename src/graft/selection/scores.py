@@ -99,6 +99,21 @@ def score_features(features: FloatArray, tasks: Sequence[Task], targets: Targets
     )
 
 
+def require_scores(tasks: Sequence[Task]) -> None:
+    """Choices need a figure of frozen features, which not every kind of task has.
+
+    Raises:
+        DataError: One of the tasks has none.
+    """
+    for task in tasks:
+        if task.kind not in KIND_SCORES:
+            raise DataError(
+                f"Ranking, --budget and --compare cannot judge {task.kind}",
+                allowed=", ".join(KIND_SCORES),
+                next="leave the option out",
+            )
+
+
 def ridge_over_tasks(features: FloatArray, tasks: Sequence[Task], targets: Targets) -> Float64Array:
     """(N,) what each row gains by ridge regression without it, over all tasks."""
     return _gains(_known(tasks, targets), features, ridge_gains)

@@ -21,7 +21,7 @@ from graft.runs.preparation import Prepared, prepare, read_examples
 from graft.selection.budget import BudgetSpentError, Watched
 from graft.selection.folds import with_fold
 from graft.selection.grid import Choice
-from graft.selection.scores import share
+from graft.selection.scores import require_scores, share
 from graft.tasks.several import Held
 from graft.training import History
 from graft.types import IntArray, Interval, Json
@@ -134,6 +134,7 @@ class Trials:
         if backbone.name not in self.prepared:
             base = self.base.model_copy(update={"backbone": backbone.name})
             examples = read_examples(base, self.data)
+            require_scores(examples.tasks)
             found = prepare(base, examples, backbone, bank_folder(), self.progress)
             self.prepared[backbone.name] = found
         return self.prepared[backbone.name]
