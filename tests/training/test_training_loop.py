@@ -40,7 +40,7 @@ class Walk:
         self._scores = None if scores is None else iter(scores)
         self.best = Best(take=self._take, restore=self._restore, finite=self._finite)
         if start is not None:
-            self.best.offer(0, start)
+            self.best.offer(0, {"loss": start})
 
     def run(self, epochs: int, patience: int = 100) -> float:
         optimizer = SGD([self.weight], lr=1.0)
@@ -164,7 +164,7 @@ def test_weights_that_are_not_finite_never_win() -> None:
     walk = Walk(None)
     for epoch, weight in ((1, 1.0), (2, math.inf)):
         walk.best.restore({"weight": torch.tensor(weight)})
-        walk.best.offer(epoch, 0.5)
+        walk.best.offer(epoch, {"loss": 0.5})
     walk.best.put_back()
     assert walk.best.epoch == 1
     assert walk.best.take() == {"weight": torch.tensor(1.0)}
@@ -174,7 +174,7 @@ def test_without_validation_nothing_is_copied_and_only_finite_weights_are_a_resu
     walk = Walk(None)
     for epoch, weight in ((1, 1.0), (2, 2.0)):
         walk.best.restore({"weight": torch.tensor(weight)})
-        walk.best.offer(epoch, None)
+        walk.best.offer(epoch, {})
     assert walk.best.weights is None
     walk.best.put_back()
     assert (walk.best.epoch, float(walk.weight.detach())) == (2, 2.0)

@@ -61,6 +61,11 @@ class Head(nn.Module, ABC):
         unit, offset = self.unit.double().to(weight.device), self.offset.double().to(weight.device)
         return weight.double() / unit[:, None], (bias.double() - offset) / unit
 
+    def temper(self, temperature: float) -> None:
+        """Divide all outputs by a temperature, for good: the last layer becomes smaller."""
+        *inner, (weight, bias) = self.layers()
+        self.set_layers([*inner, (weight / temperature, bias / temperature)])
+
     @abstractmethod
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, D) to logits (B, C)."""

@@ -13,6 +13,7 @@ from graft.closedform import LinearSolution, fit_probe
 from graft.errors import unknown_name
 from graft.objectives.base import Objective
 from graft.objectives.focal import focal_classes
+from graft.objectives.temperature import tempered
 from graft.types import Batch, FloatArray, IntArray
 
 CLASS_WEIGHTS = ("auto", "none", "sqrt", "balanced")
@@ -99,8 +100,12 @@ class Classification(Objective):
 
     @torch.no_grad()
     def score(self, model: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
-        """`loss` (weighted like the training loss, not smoothed) and `accuracy`."""
+        """`loss` (weighted like the training loss, not smoothed) and `accuracy`.
+
+        Of cross-entropy also `tempered`, the loss at the best `temperature`.
+        """
         loss, weight, correct, rows = 0.0, 0.0, 0, 0
+        seen: list[Batch] = []
         for batch in batches:
             logits = model(batch.inputs).float()
             if self.gamma:
@@ -110,10 +115,16 @@ class Classification(Objective):
                 loss += float(
                     F.cross_entropy(logits, batch.targets, weight=self.weights, reduction="sum")
                 )
+            seen.append(Batch(logits, batch.targets))
             weight += self.weigh(batch)
             correct += int((logits.argmax(1) == batch.targets).sum())
             rows += len(batch)
-        return {"loss": loss / max(weight, 1e-12), "accuracy": correct / max(rows, 1)}
+        found = {"loss": loss / max(weight, 1e-12), "accuracy": correct / max(rows, 1)}
+        return found if self.gamma or not rows else {**found, **self._tempered(seen)}
+
+    def _tempered(self, seen: list[Batch]) -> dict[str, float]:
+        logits = torch.cat([batch.inputs for batch in seen])
+        return tempered(logits, torch.cat([batch.targets for batch in seen]), self.weights)
 
     def solve(
         self,

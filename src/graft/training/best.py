@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from graft.errors import DivergenceError
@@ -23,15 +23,23 @@ class Best:
     loss: float = math.inf
     epoch: int = 0
     weights: Json | None = None
+    temperature: float = 1.0
 
-    def offer(self, epoch: int, loss: float | None) -> None:
-        """Keep the present weights if they are finite and better than all before."""
+    def offer(self, epoch: int, scores: Mapping[str, float]) -> None:
+        """Keep the present weights if they are finite and better than all before.
+
+        They are judged by the loss at the best temperature where that is known: fine-tuning on few
+        rows makes a network surer than it should be long before it makes it worse, and one number
+        puts that right.
+        """
+        loss = scores.get("tempered", scores.get("loss"))
         if loss is not None and not loss < self.loss:  # also where it is NaN
             return
         if self.finite():
             self.epoch = epoch
             if loss is not None:
                 self.loss, self.weights = loss, self.take()
+                self.temperature = scores.get("temperature", 1.0)
 
     def put_back(self) -> None:
         """Give the model its best weights.
@@ -50,8 +58,10 @@ class Best:
 
     def state(self) -> Json:
         """What a checkpoint keeps of it."""
-        return {"loss": self.loss, "epoch": self.epoch, "weights": self.weights}
+        found = {"loss": self.loss, "epoch": self.epoch, "weights": self.weights}
+        return {**found, "temperature": self.temperature}
 
     def resume(self, state: Json) -> None:
         """Be as it was when `state` was taken."""
         self.loss, self.epoch, self.weights = state["loss"], state["epoch"], state["weights"]
+        self.temperature = state["temperature"]

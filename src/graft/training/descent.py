@@ -157,7 +157,7 @@ class Descent:
         ground, loop = self.ground, self.loop
         loop.pause = pause
         if state is None and ground.phase.keep_start and self.validate is not None:
-            self.best.offer(0, self.validate()["loss"])
+            self.best.offer(0, self.validate())
         with outputs_of(ground.network.head) as outputs:
             if not ground.phase.contrast:  # what the rescue watches is the head
                 loop.guard = start_rescue(
@@ -179,6 +179,8 @@ class Descent:
                 patience=ground.rows.options.patience,
                 record=record,
             )
+        if self.best.epoch and self.best.temperature != 1.0:  # a probe is given back as it was
+            ground.network.head.temper(self.best.temperature)
 
     def state(self) -> Json:
         """What a checkpoint keeps of the phase."""

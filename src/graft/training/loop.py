@@ -269,7 +269,7 @@ def run_epochs(
             break
         if loss is not None:
             scores = validate() if validate else {}
-            best.offer(place.epoch, scores.get("loss"))
+            best.offer(place.epoch, scores)
             held_out = {f"validation_{name}": value for name, value in scores.items()}
             row = {"epoch": place.epoch, "loss": loss, **held_out, "lr": place.lr}
             record({**row, "seconds": perf_counter() - begun})
