@@ -169,3 +169,47 @@ def test_features_keep_every_row_of_a_table(tiny_encoder: Tiny, tmp_path: Path) 
     with pytest.warns(UserWarning, match="1 of 4 rows"):
         features = graft.features(tmp_path / "t.csv", backbone=str(tiny_encoder("bert")))
     assert np.isnan(features).all(axis=1).tolist() == [False, True, False, False]
+
+
+def test_pairs_with_quantities_labels_and_several_tasks(tiny_encoder: Tiny, tmp_path: Path) -> None:
+    texts, stars = ratings(60)
+    table: dict[str, list[object]] = {
+        "sentence1": [*texts],
+        "sentence2": [*reversed(texts)],
+        "score": [len(text) / 7 for text in texts],
+        "tags": [["a", "b"][: 1 + number % 2] for number in range(60)],
+        "stars": [*stars],
+    }
+    expected = {"score": "regression", "tags": "multi_label_classification"}
+    for column, problem in expected.items():
+        model = graft.fit(
+            table,
+            input="sentence1,sentence2",
+            label=column,
+            backbone=str(tiny_encoder("bert")),
+            strategy="linear-probe",
+            pooling="cls",
+            out=tmp_path / column,
+        )
+        assert model.result["samples"][0]["label"]
+        (row,) = graft.load(tmp_path / column).predict([(texts[0], texts[1])])
+        plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / column / "model")
+        assert plain.config.problem_type == problem
+        tokenizer = AutoTokenizer.from_pretrained(tmp_path / column / "model")
+        logits = plain.eval()(**tokenizer(texts[0], texts[1], return_tensors="pt")).logits[0]
+        answers = row.probabilities or {"score": row.value}
+        found = logits if column == "score" else logits.sigmoid()
+        assert found.tolist() == pytest.approx([*answers.values()], abs=1e-4)
+    together = graft.fit(
+        table,
+        input="sentence1,sentence2",
+        labels=["score", "tags", "stars"],
+        task="regression,multi-label,ordinal",
+        backbone=str(tiny_encoder("bert")),
+        strategy="contrastive",
+        epochs=2,
+        out=tmp_path / "together",
+    )
+    assert "pairs of rows compared" in together.result["plan"]["phases"][0]["note"]
+    answer = together.predict([(texts[0], texts[1])])[0].tasks
+    assert set(answer) == {"score", "tags", "stars"}

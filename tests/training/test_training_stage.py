@@ -243,10 +243,12 @@ def test_the_best_epochs_weights_are_those_of_a_run_that_stopped_there(
     runner.run(phases, DATA, Classification(3), 8)
     best = runner.records[0].outcome.best_epoch
     assert best is not None
-    losses = [row["validation_loss"] for row in runner.history.rows]
+    losses = [row["validation_tempered"] for row in runner.history.rows]
     assert best == 1 + int(np.argmin(losses))
     short = make_network()
     runner_of(short, make_feed(short), options).run(phases, BARE, Classification(3), best)
+    # But for how sure the answers are, which the validation rows decide.
+    short.head.temper(runner.history.rows[best - 1]["validation_temperature"])
     assert_same(state_of(long), state_of(short))
 
 

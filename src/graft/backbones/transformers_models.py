@@ -281,7 +281,7 @@ def classifier(encoder: nn.Module, labels: Sequence[str]) -> Any | None:
     config: Any = copy.deepcopy(encoder.config)
     config.id2label = dict(enumerate(labels))
     config.label2id = {name: number for number, name in enumerate(labels)}
-    config.problem_type = "single_label_classification"
+    config.problem_type = None  # the one of what it was pretrained for; saving says the new one
     try:
         with torch.random.fork_rng(devices=[]), quiet():
             kind = transformers.AutoModelForSequenceClassification

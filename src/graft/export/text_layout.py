@@ -22,7 +22,7 @@ from graft.export.golden_texts import as_tensors, from_tensors, golden_texts
 from graft.export.layout import CONFIG, HEAD, HERE, LOADER, head_layers, write_head
 from graft.export.manifest import FILE, TRANSFORMERS, Manifest
 from graft.network import Network
-from graft.types import TextSpec
+from graft.types import Task, TextSpec
 
 _OPEN_NATIVE = """\
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -87,6 +87,8 @@ class TextLayout:
     ) -> None:
         """Configuration, weights, tokenizer and pooling; the head's layers beside them."""
         backbone = _text(network.backbone)
+        if native is not None:
+            native.config.problem_type = problem_type(description.tasks)
         transformers_models.save(native or backbone.model, folder)
         backbone.tokenizer.save(folder)
         transformers_models.write_side_files(folder, backbone.spec, backbone.num_features)
@@ -176,3 +178,16 @@ def _text(backbone: Backbone) -> TextBackbone:
 def _spec(description: Manifest) -> TextSpec:
     assert isinstance(description.preprocess, TextSpec)
     return description.preprocess
+
+
+def problem_type(tasks: Sequence[Task]) -> str | None:
+    """What transformers calls a task; None for several, of which it knows nothing.
+
+    >>> problem_type([]), problem_type([Task("regression")]), problem_type([Task("ordinal")])
+    ('single_label_classification', 'regression', 'single_label_classification')
+    """
+    if len(tasks) > 1:
+        return None
+    if not tasks or tasks[0].one_class:
+        return "single_label_classification"
+    return "regression" if tasks[0].kind == "regression" else "multi_label_classification"

@@ -28,16 +28,20 @@ def save_pictures(folder: Path, examples: Examples, train: IntArray, errors: lis
         for number, error in enumerate(errors)
     ]
     labels = shown_labels(examples.tasks, examples.targets)
-    # The last stratum of a row is its class, one of its labels, or its part of the scale.
-    kinds = np.array([row[-1] for row in strata(examples.tasks, examples.targets)])
     samples = [
         {
             "label": labels[row],
             "picture": _save(pictures[row], folder / f"sample-{number}.png"),
         }
-        for number, row in enumerate(sample_rows(kinds, train))
+        for number, row in enumerate(sample_rows(kinds_of(examples), train))
     ]
     return {"errors": shown, "samples": samples}
+
+
+def kinds_of(examples: Examples) -> IntArray:
+    """(N,) what each row is a sample of: its class, one of its labels, or its part of a scale."""
+    members = strata(examples.tasks, examples.targets)
+    return np.array([row[-1] for row in members], dtype=np.int64)  # the last stratum
 
 
 def sample_rows(targets: IntArray, rows: IntArray) -> list[int]:

@@ -18,14 +18,14 @@ from graft.bank.tokens import Tokens
 from graft.bank.way import Wish
 from graft.data import Examples
 from graft.data.examples import Input
-from graft.data.targets import is_plain
+from graft.data.targets import is_plain, shown_labels
 from graft.data.texts import Text, abridged
 from graft.data.unreadable import Unreadable
 from graft.errors import DataError
 from graft.evaluation.words import tf_idf, word_weights
 from graft.network import Network
 from graft.progress import Progress
-from graft.runs.pictures import sample_rows
+from graft.runs.pictures import kinds_of, sample_rows
 from graft.tasks.several import Reference
 from graft.types import FloatArray, IntArray, Json
 
@@ -102,11 +102,9 @@ def show(
         }
         for error in errors
     ]
+    labels = shown_labels(examples.tasks, examples.targets)
     samples = [
-        {
-            "label": examples.labels[examples.targets[row]],
-            "text": abridged(texts[row].shown(), SHOWN_SAMPLE),
-        }
-        for row in sample_rows(examples.targets, train)
+        {"label": labels[row], "text": abridged(texts[row].shown(), SHOWN_SAMPLE)}
+        for row in sample_rows(kinds_of(examples), train)
     ]
     return {"errors": shown, "samples": samples}
