@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graft.backbones.blocks import tensor_names
 from graft.backbones.load import load_backbone, modality_of
@@ -152,3 +152,18 @@ def test_a_checkpoint_that_lacks_weights_is_refused(tmp_path: Path, tiny_encoder
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(BackboneError, match="lack 1 tensors"):
         load_text(str(folder))
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_training_leaves_out_the_dropout_on_attention_weights_alone(
+    name: str, tiny_encoder: Tiny
+) -> None:
+    backbone = load_text(str(tiny_encoder(name)))
+    drops = [m.p for m in backbone.model.modules() if isinstance(m, nn.Dropout)]
+    if name == "modernbert":  # it has none from the start
+        assert set(drops) == {0.0}
+        return
+    assert drops.count(0.0) == 3
+    assert max(drops) == pytest.approx(0.1)
+    kept = {key: value for key, value in vars(backbone.model.config).items() if "dropout" in key}
+    assert any(value == 0.1 for key, value in kept.items() if "attention" in key)

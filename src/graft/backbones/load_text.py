@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graft.backbones import text_names, transformers_models
+from graft.backbones.attention_dropout import leave_out_attention_dropout
 from graft.backbones.backbone import Origin
 from graft.backbones.sound import check_finite
 from graft.backbones.text import TextBackbone
@@ -48,6 +49,7 @@ def load_text(
     model = transformers_models.load_encoder(place, name=name, random_seed=random_seed)
     if random_seed is None:
         check_finite(model, name)
+    leave_out_attention_dropout(model)
     longest = transformers_models.longest(model, tokenizer, folder)
     if size is not None and not FEWEST_TOKENS <= size <= longest:
         raise BackboneError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -88,7 +89,8 @@ class TextLayout:
         """Configuration, weights, tokenizer and pooling; the head's layers beside them."""
         backbone = _text(network.backbone)
         if native is not None:
-            native.config.problem_type = problem_type(description.tasks)
+            config: Any = native.config
+            config.problem_type = problem_type(description.tasks)
         transformers_models.save(native or backbone.model, folder)
         backbone.tokenizer.save(folder)
         transformers_models.write_side_files(folder, backbone.spec, backbone.num_features)
