@@ -317,7 +317,7 @@ def test_schedule_free_ends_with_the_weights_that_answer(
     runner = runner_of(network, make_feed(network), options)
     runner.run(build_strategy(strategy).phases(names_of(network)), DATA, Classification(3), 6)
     rows = [row for row in runner.history.rows if "rescue" not in row]
-    best = min(row["validation_loss"] for row in rows)
+    best = min(row["validation_tempered"] for row in rows)
     source = open_source(network, 0, runner.feed, [])
     score = Classification(3).score(
         source.suffix, Rows(source, DATA, runner.options, runner.device).held_out().epoch(0)
