@@ -24,8 +24,11 @@ EXAMPLES_A_CLASS = 32
 TEST_SHARE = 1 / 3
 CONTENDERS = (
     Contender("linear probe", "pretrained", "linear-probe", 1),
-    Contender("LP-FT", "pretrained", "lp-ft", 6),
+    Contender("pairs, then probe", "pretrained", "contrastive", 6),
+    Contender("LP-FT", "pretrained", "lp-ft", 3),
 )
+# Fine-tuning from a probe must know whether it helps, and for how long; probes ask their own rows.
+VALIDATION = {"lp-ft": 0.2}
 Row = dict[str, str]
 
 
@@ -53,8 +56,8 @@ def demo_text(out: Path | None, progress: Progress) -> list[tuple[Contender, Mod
             backbone="minilm",
             strategy=contender.strategy,
             epochs=contender.epochs,
-            validation=0.0,
-            out=folder / contender.title.lower().replace(" ", "-"),
+            validation=VALIDATION.get(contender.strategy, 0.0),
+            out=folder / contender.strategy,
             progress=progress,
         )
         finished.append((contender, model))

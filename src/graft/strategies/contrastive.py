@@ -32,7 +32,7 @@ class Contrastive(Strategy):
     def phases(self, blocks: Sequence[str]) -> tuple[Phase, ...]:
         """A gradient phase on pairs, then an exact probe."""
         everything = Plan.top(blocks, len(blocks))
-        pairs = Phase("contrast", everything, "gradient", share=0.5, lr=1.2e-4, contrast=cosines)
+        pairs = Phase("contrast", everything, "gradient", lr=1.2e-4, contrast=cosines)
         return (pairs, replace(probe(blocks), share=0.5))
 
 

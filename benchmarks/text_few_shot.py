@@ -1,0 +1,112 @@
+"""Few labelled texts: graft's strategies beside logistic regression on sentence embeddings.
+
+    python -m benchmarks.text_few_shot [--shots 4 16 64] [--seeds 3] [--table TEXTS.csv]
+
+Descriptions of packages with their archive section (or any table with the columns text, label and
+group); a third of the groups is the test part, the same for all seeds, and the labelled texts of
+each class are drawn anew by every seed. The yardstick is scikit-learn's logistic regression at its
+defaults on MiniLM's mean-pooled embeddings of unit length, as users of sentence-transformers do it.
+Figures are means over seeds with their standard error, and processor seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+import graft
+from graft.demo_text import SAMPLE, few_texts
+
+Scores = tuple[float, float]
+
+
+def embeddings(table: Path) -> Scores:
+    """Logistic regression on embeddings."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    features = graft.features(str(table), input="text", backbone="minilm")
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    labels = np.array([row["label"] for row in rows])
+    test = np.array([row["split"] == "test" for row in rows])
+    model = LogisticRegression(max_iter=1000).fit(features[~test], labels[~test])
+    probabilities = model.predict_proba(features[test])
+    right = model.classes_[probabilities.argmax(axis=1)] == labels[test]
+    return float(right.mean()), float(log_loss(labels[test], probabilities, labels=model.classes_))
+
+
+def strategy(name: str, validation: float) -> Callable[[Path], Scores]:
+    """One command of graft."""
+
+    def run(table: Path) -> Scores:
+        model = graft.fit(
+            str(table),
+            input="text",
+            group="group",
+            backbone="minilm",
+            strategy=name,
+            validation=validation,
+            out=table.parent / name,
+        )
+        tested = model.result["metrics"]["test"]
+        return tested["accuracy"]["value"], tested["log_loss"]["value"]
+
+    return run
+
+
+CONTENDERS: Mapping[str, Callable[[Path], Scores]] = {
+    "embeddings + LR": embeddings,
+    "graft linear-probe": strategy("linear-probe", 0.0),
+    "graft contrastive": strategy("contrastive", 0.0),
+    "graft lp-ft": strategy("lp-ft", 0.2),
+}
+
+
+def measured(rows: list[dict[str, str]], shots: int, seed: int) -> dict[str, list[float]]:
+    """Accuracy, log loss and seconds of every contender on one draw."""
+    found = {}
+    for name, run in CONTENDERS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            table = Path(folder) / "texts.csv"
+            with table.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, ["text", "label", "group", "split"])
+                writer.writeheader()
+                writer.writerows(few_texts(rows, shots, seed))
+            begun = process_time()
+            found[name] = [*run(table), process_time() - begun]
+    return found
+
+
+def main() -> None:
+    """Print a line for each number of labelled texts and contender."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--shots", type=int, nargs="+", default=[4, 16, 64])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--table", type=Path, default=SAMPLE)
+    given = parser.parse_args()
+    with given.table.open(encoding="utf-8", newline="") as file:
+        rows = [
+            {key: row[key] for key in ("text", "label", "group")} for row in csv.DictReader(file)
+        ]
+    for shots in given.shots:
+        draws = [measured(rows, shots, seed) for seed in range(given.seeds)]
+        for name in CONTENDERS:
+            figures = np.array([draw[name] for draw in draws])
+            error = figures.std(axis=0, ddof=1 if len(draws) > 1 else 0) / np.sqrt(len(draws))
+            accuracy, loss, seconds = figures.mean(axis=0)
+            print(
+                f"{shots:>3} a class  {name:<20} accuracy {accuracy:.3f} +- {error[0]:.3f}   "
+                f"log loss {loss:.3f} +- {error[1]:.3f}   {seconds:6.1f} s of processor time",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
