@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -395,6 +396,34 @@ def test_checksums_taken_anew_do_not_help(saved: Path, name: str) -> None:
     spoil_it(folder)
     write_checksums(folder)
     with pytest.raises(ModelError, match=RESEALED[name]):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_bit_of_any_file_may_change(saved: Path, form: str) -> None:
+    """A hundred bits anywhere, then a byte less and a byte more of every file."""
+    random = np.random.default_rng(0)
+    files = [p for p in sorted((saved / form).rglob("*")) if p.is_file() and p.name != "README.md"]
+    contents = {path: path.read_bytes() for path in files}
+    places = [
+        (files[i], int(place)) for i, place in random.integers(0, [len(files), 2**31], (99, 2))
+    ]
+    for path, place in places:
+        spoilt = bytearray(contents[path])
+        spoilt[place % len(spoilt)] ^= 1 << int(random.integers(8))
+        refused(saved / form, path, bytes(spoilt))
+        path.write_bytes(contents[path])
+    for path, content in contents.items():
+        refused(saved / form, path, content[:-2])
+        if path.name != "checksums.json":  # whose end may be blank
+            refused(saved / form, path, content + b" ")
+        path.write_bytes(content)
+    assert load_model(saved / form).score.agrees
+
+
+def refused(folder: Path, path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=path.name):
         load_model(folder)
 
 

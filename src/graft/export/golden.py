@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,12 +83,19 @@ def golden_logits(network: Network, inputs: Tensor) -> Tensor:
     Of a vocabulary, a row for every token of the translations and `COLUMNS` columns, evenly chosen.
     """
     like = next(network.parameters())
-    with evaluation(network), torch.no_grad():
+    with evaluation(network), torch.no_grad(), _in_full_precision(like.device):
         kind = like.dtype if inputs.is_floating_point() else inputs.dtype
         logits: Tensor = network(inputs.to(device=like.device, dtype=kind))
     if isinstance(network.head, KeptHead):
         logits = logits[:, torch.linspace(0, logits.shape[1] - 1, COLUMNS).long()]
     return logits.float().cpu()
+
+
+def _in_full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """GPUs round convolutions to ten bits unless told not to: more than answers may move."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
 
 
 def compare(found: Tensor, golden: Tensor, tasks: Sequence[Task] = ()) -> Score:
