@@ -285,6 +285,11 @@ PLANTED: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
     "format": (spoil.json(G, set_at("format", value="onnx")), BOTH, "graft.json.*format"),
     "linked-weights": (spoil.linked(W), BOTH, f"{W}: it is a symbolic link"),
     "linked-folder": (spoil.linked("1_Pooling"), ("pooled",), "1_Pooling.*symbolic link"),
+    "linked-checksums": (
+        spoil.linked("checksums.json"),
+        BOTH,
+        "checksums.json cannot be used: it is a symbolic link",
+    ),
     "empty-weights": (spoil.bytes(W, lambda _: b""), BOTH, f"{W}: it is empty"),
     "empty-description": (spoil.bytes(G, lambda _: b""), BOTH, "graft.json"),
     "vocabulary": (

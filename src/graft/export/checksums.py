@@ -119,6 +119,8 @@ def _recorded(folder: Path) -> Json:
     """The files that `checksums.json` lists."""
     path = folder / FILE
     try:
+        if path.is_symlink():
+            raise ValueError("it is a symbolic link; copy the file itself")
         fields = read_object(path)
         seal = fields.pop("seal", None)
         if seal != _seal(fields):
