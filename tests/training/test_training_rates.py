@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from graft.backbones.load_seq2seq import load_seq2seq
 from graft.network import Network
 from graft.strategies import build_strategy
 from graft.training.rates import FAMILIES, family_of, phase_rate
@@ -48,3 +50,11 @@ def test_every_family_says_whose_rates_it_has() -> None:
     for family in FAMILIES.values():
         assert 0 < family.factor <= 1
         assert family.source
+
+
+def test_a_translator_has_its_rate_unless_its_weights_are_random(tiny_marian: Path) -> None:
+    for weights, rate in (("pretrained", 5e-5), ("random", 1e-3)):
+        backbone = load_seq2seq(str(tiny_marian), weights=weights)
+        assert family_of(backbone.model).name == "Marian"
+        (full,) = build_strategy("full").phases([b.name for b in backbone.blocks])
+        assert phase_rate(full, backbone, "adamw") == pytest.approx(rate)

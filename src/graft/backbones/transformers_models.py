@@ -92,7 +92,7 @@ def load_encoder(place: str, *, name: str, random_seed: int | None = None) -> nn
         raise BackboneError(
             f"'{name}' is an encoder-decoder ({model.config.model_type})",
             allowed="encoders, such as BERT, RoBERTa, DistilBERT, DeBERTa, ELECTRA, ModernBERT",
-            next="name an encoder",
+            next="say --task translation, or name an encoder",
         )
     if isinstance(getattr(model, "pooler", None), nn.Module):
         model.pooler = None  # the backbone pools by itself

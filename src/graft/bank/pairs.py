@@ -150,7 +150,7 @@ def pair_facts(source: str, counts: IntArray, spec: PairSpec) -> Json:
     notes = []
     facts: Json = {"source": source, "modality": "translation"}
     for at, (name, most) in enumerate(
-        {"source": spec.max_source, "target": spec.max_target}.items()
+        {"texts": spec.max_source, "translations": spec.max_target}.items()
     ):
         column = counts[:, at]
         long = int((column > most).sum())
@@ -165,13 +165,12 @@ def pair_facts(source: str, counts: IntArray, spec: PairSpec) -> Json:
             "too_long": long,
         }
         if long:
-            what = "texts" if name == "source" else "translations"
             notes.append(
-                f"{long} of {len(column)} {what} ({long / len(column):.1%}) are longer than the "
+                f"{long} of {len(column)} {name} ({long / len(column):.1%}) are longer than the "
                 f"{most} tokens that fit and were cut at the end."
             )
     return {
         **facts,
-        "too_long": sum(facts[n]["too_long"] for n in ("source", "target")),
+        "too_long": sum(facts[n]["too_long"] for n in ("texts", "translations")),
         "notes": notes,
     }

@@ -9,7 +9,7 @@ from graft.report.reading import items, number, part, records, word
 from graft.report.words import ABSENT, decimal, percent, whole
 from graft.types import Json
 
-SIDES = (("source", "Texts"), ("target", "Translations"))
+SIDES = (("texts", "Texts"), ("translations", "Translations"))
 
 
 def is_translation(result: Json) -> bool:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from torch import nn
 
 from graft.backbones.backbone import Backbone
+from graft.backbones.load import RANDOM
 from graft.strategies import Phase
 from graft.training.optimizer import OPTIMIZERS
 
@@ -22,11 +23,14 @@ class Family:
         factor: On the rate that a phase sets for a convolutional network with BatchNorm and AdamW
             at about 32 rows a step.
         source: Whose rates these are.
+        pretrained: Whether it holds for pretrained weights alone; random ones take the phase's own
+            rate.
     """
 
     name: str
     factor: float
     source: str
+    pretrained: bool = False
 
 
 _CONVOLUTIONAL = Family("convolutional", 1.0, "the phase's own rate")
@@ -34,6 +38,11 @@ _CONVNEXT = Family("ConvNeXt", 1 / 3, "Liu et al. 2022, table 5: 5e-5 with layer
 _VISION = Family("vision transformer", 1 / 6, "He et al. 2022, table 9: 5e-4 per 256 rows")
 _SWIN = Family("Swin", 1 / 6, "Liu et al. 2021, section 4.1, and as vision transformers")
 _TEXT = Family("text encoder", 1 / 6, "Devlin et al. 2019, appendix A.3: 2e-5 to 5e-5")
+
+# Whole models: their output layer is kept, so that nothing new has to be learnt fast.
+_MARIAN = Family("Marian", 1 / 20, "Hugging Face course, chapter 7: 2e-5 at 32 pairs", True)
+_T5 = Family("T5", 1 / 10, "transformers' documentation of T5: 1e-4 to 3e-4", True)
+_MULTILINGUAL = Family("multilingual", 1 / 30, "Liu et al. 2020 (mBART): 3e-5", True)
 
 # By the last part of the name of the file that defines the architecture, in timm or transformers.
 # What is not listed counts as convolutional.
@@ -48,6 +57,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         **dict.fromkeys(("swin_transformer", "swin_transformer_v2"), _SWIN),
         **dict.fromkeys(("modeling_bert", "modeling_roberta", "modeling_distilbert"), _TEXT),
         **dict.fromkeys(("modeling_deberta_v2", "modeling_electra", "modeling_mpnet"), _TEXT),
+        **dict.fromkeys(("modeling_t5", "modeling_mt5", "modeling_umt5"), _T5),
+        **dict.fromkeys(("modeling_m2m_100", "modeling_mbart"), _MULTILINGUAL),
+        "modeling_marian": _MARIAN,
         **dict.fromkeys(("modeling_xlm_roberta", "modeling_modernbert"), _TEXT),
     }
 )
@@ -67,5 +79,8 @@ def phase_rate(phase: Phase, backbone: Backbone, optimizer: str) -> float:
     """
     kind = OPTIMIZERS[optimizer]
     by_family = kind.adaptive and bool(phase.plan.trained) and not phase.fixed_lr
-    factor = family_of(backbone.model).factor if by_family else 1.0
+    family = family_of(backbone.model)
+    if family.pretrained and backbone.origin == RANDOM:
+        by_family = False
+    factor = family.factor if by_family else 1.0
     return phase.lr * kind.rate * factor
