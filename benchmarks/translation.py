@@ -22,9 +22,9 @@ from graft.model import Model
 from graft.types import Json
 
 Pairs = list[tuple[str, str]]
-TEST, FEW = 300, 600
-MODEL: Json = {"size": 3000, "d_model": 128, "encoder_layers": 3, "decoder_layers": 3}
-MODEL |= {f"{stack}_ffn_dim": 512 for stack in ("encoder", "decoder")}
+TEST, FEW = 200, 600
+MODEL: Json = {"size": 2000, "d_model": 96, "encoder_layers": 2, "decoder_layers": 2}
+MODEL |= {f"{stack}_ffn_dim": 256 for stack in ("encoder", "decoder")}
 MODEL |= {"dropout": 0.1, "max_position_embeddings": 128, "longest": 64}
 COMMON: Json = {"task": "translation", "threads": 1, "beams": 4, "size": 64, "batch_size": 32}
 
@@ -63,6 +63,7 @@ def run(path: Path, folder: Path, epochs: int) -> Json:
     start = str(write_marian(folder / "start", lines, **MODEL))
     base = graft.fit(
         write(folder / "headings.tsv", headings),
+        test=test,
         backbone=start,
         weights="random",
         lr=1e-3,
@@ -76,7 +77,7 @@ def run(path: Path, folder: Path, epochs: int) -> Json:
         test=test,
         backbone=str(folder / "base" / "model"),
         lr=5e-4,
-        epochs=20,
+        epochs=15,
         out=folder / "tuned",
         **COMMON,
     )
@@ -86,7 +87,7 @@ def run(path: Path, folder: Path, epochs: int) -> Json:
         backbone=start,
         weights="random",
         lr=1e-3,
-        epochs=60,
+        epochs=40,
         out=folder / "scratch",
         **COMMON,
     )
@@ -111,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("pairs", type=Path)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--epochs", type=int, default=20, help="of the base model")
+    parser.add_argument("--epochs", type=int, default=12, help="of the base model")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = asked.out or Path(temporary)
