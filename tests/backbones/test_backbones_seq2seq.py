@@ -145,6 +145,8 @@ def test_encoders_and_folders_of_nothing_are_refused(
 ) -> None:
     with pytest.raises(BackboneError, match="no encoder-decoder"):
         load_seq2seq(str(tiny_encoder("bert")))
+    with pytest.raises(BackboneError, match="There is no folder"):
+        load_seq2seq(str(tmp_path / "nowhere"))
     with pytest.raises(BackboneError, match="cannot be opened for translation"):
         load_seq2seq(str(tmp_path))
 

@@ -68,7 +68,13 @@ def load_seq2seq(
             allowed="pretrained, random",
             next="give the folder with config.json, tokenizer and weights as --backbone",
         )
-    place, _ = text_names.place_of(name)
+    place, folder = text_names.place_of(name)
+    if folder is not None and not folder.is_dir():
+        raise BackboneError(
+            f"There is no folder '{name}', and it is no name of the hub",
+            allowed=f"{models.KINDS}: a folder, or a hub name such as Helsinki-NLP/opus-mt-en-de",
+            next="check the name or the folder",
+        )
     tokenizer, notes = models.load_tokenizer(place, name=name)
     native = models.load_native(place, name=name, random_seed=seed if weights == "random" else None)
     spec = _spec(name, native, tokenizer, settings, size)

@@ -21,6 +21,7 @@ _OWNERS = {
     "distilroberta-": "distilbert",
     "albert-": "albert",
     "xlnet-": "xlnet",
+    "t5-": "google-t5",
 }
 USUAL = (
     *("bert-base-uncased", "roberta-base", "distilbert-base-uncased", "xlm-roberta-base"),
