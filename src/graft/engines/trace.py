@@ -14,6 +14,7 @@ from torch.fx import GraphModule, Node
 from torch.fx.node import map_arg
 
 from graft.engines.failure import EngineFailed, ran_out
+from graft.engines.record import Recorder
 
 
 def trace(prefix: nn.Module, inputs: Tensor) -> GraphModule:
@@ -21,25 +22,22 @@ def trace(prefix: nn.Module, inputs: Tensor) -> GraphModule:
 
     Args:
         prefix: Deterministic, without gradients.
-        inputs: (B, ...) only its shape, type and device count; the graph takes no other.
+        inputs: (B, ...) a real batch; the graph takes no other shape.
 
     Raises:
         EngineFailed: The forward pass depends on the values, or runs what cannot be recorded.
     """
-    from torch.fx.experimental.proxy_tensor import make_fx
-
-    record = make_fx(
-        torch.func.functionalize(prefix), tracing_mode="fake", _allow_non_fake_inputs=True
-    )
+    recorder = Recorder(prefix)
     try:
         with torch.no_grad():
-            graph: GraphModule = record(inputs)
+            graph = recorder.record(inputs)
+            _compute_constants(graph)
+    except EngineFailed:
+        raise
     except Exception as problem:  # whatever a foreign forward pass raises, eager still runs it
         if ran_out(problem):
             raise
         raise EngineFailed("its forward pass cannot be recorded", problem) from problem
-    with torch.no_grad():
-        _compute_constants(graph)
     return graph
 
 
