@@ -41,9 +41,13 @@ class Space:
 
     def enter(self, features: FloatArray) -> FloatArray:
         """Other rows (M, D) in these coordinates, as precise as `light`."""
-        standard = (features - self.mean) / self.scale
-        turned = standard if self.axes is None else standard @ self.axes
-        return turned.astype(self.light.dtype, copy=False)
+        found: FloatArray = np.empty((len(features), self.rows.shape[1]), self.light.dtype)
+        for at in range(0, len(features), ROWS_PER_BLOCK):
+            standard = (features[at : at + ROWS_PER_BLOCK] - self.mean) / self.scale
+            found[at : at + ROWS_PER_BLOCK] = (
+                standard if self.axes is None else standard @ self.axes
+            )
+        return found
 
     def leave(self, weight: Float64Array) -> Float64Array:
         """A weight (P, K) in these coordinates as one (P, D) of the features themselves."""
@@ -100,7 +104,12 @@ def standardisation(
     """
     count, columns = features.shape
     mean = np.asarray(features.mean(axis=0, dtype=np.float64))
-    variance = np.asarray(features.var(axis=0, dtype=np.float64))
+    # In blocks: NumPy's own variance makes a float64 copy of all features.
+    squares = np.zeros(columns)
+    for at in range(0, count, ROWS_PER_BLOCK):
+        apart = features[at : at + ROWS_PER_BLOCK] - mean
+        squares += np.einsum("nk,nk->k", apart, apart)
+    variance = squares / count
     common = float(variance.mean())
     if common == 0:
         return mean, np.ones(columns)
