@@ -1,6 +1,6 @@
 """Handwritten digits with 1, 5, 10 and 50 labelled examples a class.
 
-    python benchmarks/bundled_digits.py [--seeds 20] [--shots 1 5 10 50]
+    python benchmarks/bundled_digits.py [--seeds 20] [--shots 1 5 10 50] [--contenders NAME...]
 
 (a) linear probe and (b) LP-FT of the bundled backbone, (c) the same network from random weights,
 (d) logistic regression and an SVM on raw pixels; the same 800 test scans throughout.
@@ -31,6 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--shots", type=int, nargs="+", default=[1, 5, 10, 50])
+    parser.add_argument("--contenders", nargs="+", help="some of them; default: all")
     given = parser.parse_args()
     folder = scratch_folder()
     pictures, targets = digits()
@@ -44,6 +45,7 @@ def main() -> None:
         "raw LR": bench.sklearn(lambda: LogisticRegression(max_iter=2000), raw),
         "raw SVM": bench.sklearn(lambda: SVC(gamma="scale", C=10.0), raw),
     }
+    contenders = {name: contenders[name] for name in given.contenders or contenders}
     print(f"accuracy in percent, mean and 95 % interval over {given.seeds} seeds")
     for shots in given.shots:
         found = compare(contenders, functools.partial(draw, targets, shots), given.seeds)

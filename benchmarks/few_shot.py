@@ -24,6 +24,7 @@ from graft.heads.build import build_head
 from graft.network import Network
 from graft.objectives import Classification
 from graft.progress import Silent
+from graft.runs.input_side import choose_size
 from graft.runs.predictor import probabilities
 from graft.strategies import build_strategy
 from graft.training import History, StageRunner, TrainingOptions
@@ -49,7 +50,8 @@ class Bench:
         """The accuracy of the bundled architecture under a strategy, without validation rows."""
 
         def accuracy(train: IntArray, test: IntArray, seed: int) -> float:
-            backbone = load_backbone("bundled", weights=weights, seed=seed)
+            size = choose_size("bundled", None, self.examples)
+            backbone = load_backbone("bundled", weights=weights, size=size, seed=seed)
             classes = len(self.examples.labels)
             network = Network(backbone, build_head("linear", backbone.num_features, classes))
             runner = self._runner(network, seed, views)

@@ -102,7 +102,7 @@ def _config(features: int) -> dict[str, Any]:
             "input_size": [3, INPUT_SIZE, INPUT_SIZE],
             "min_input_size": [3, SMALLEST_INPUT, SMALLEST_INPUT],
             "fixed_input_size": False,
-            "interpolation": "bilinear",
+            "interpolation": "lanczos",
             "crop_pct": 1.0,
             "crop_mode": "squash",
             "mean": [MEAN] * 3,

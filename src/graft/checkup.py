@@ -26,6 +26,7 @@ from graft.model import load
 from graft.progress import Progress, Silent
 from graft.recipe import make_recipe
 from graft.run import run
+from graft.runs.input_side import choose_size
 from graft.runs.modality import parts_of
 from graft.types import IntArray, Json
 
@@ -120,7 +121,7 @@ def check_up(
         fault = Finding("unreadable-source", "fault", problem.found, 1, advice)
         return Checkup(str(data), 0, (fault,), {}, None, rehearsed=False)
     name = backbone or parts_of(examples.modality).backbone
-    model = load_backbone(name, weights=weights, size=size)
+    model = load_backbone(name, weights=weights, size=choose_size(name, size, examples))
     patient = look_at(examples, model, listener)
     findings = examine(patient)
     if table is not None:

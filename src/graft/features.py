@@ -17,6 +17,7 @@ from graft.errors import DataError, OutputError
 from graft.heads.build import build_head
 from graft.network import Network
 from graft.progress import Progress, Silent
+from graft.runs.input_side import choose_size
 from graft.runs.modality import parts_of
 from graft.types import FloatArray
 
@@ -127,7 +128,9 @@ def feature_table(
     listener, root = progress or Silent(), bank_folder()
     examples = _read(data, columns, modality_of(backbone) if backbone else None)
     parts = parts_of(examples.modality)
-    model = load_backbone(backbone or parts.backbone, weights=weights, size=size, long=long)
+    name = backbone or parts.backbone
+    side = choose_size(name, size, examples)
+    model = load_backbone(name, weights=weights, size=side, long=long)
     opened = parts.open_inputs(examples, model, root, listener)
     rows = np.array([r for r in range(len(examples)) if r not in opened.faults], dtype=np.int64)
     if not len(rows):

@@ -26,6 +26,7 @@ from graft.runs.assessing import Assessing, assessor_of
 from graft.runs.clock import Clock
 from graft.runs.folder import RunFolder
 from graft.runs.grafting import graft_head
+from graft.runs.input_side import settle
 from graft.runs.modality import parts_of
 from graft.runs.names import check_names
 from graft.runs.predictor import probabilities
@@ -162,7 +163,7 @@ def begin(
     with clock.part("load"):
         examples = prepared.examples if prepared else read_examples(recipe, data)
         parts = parts_of(examples.modality)
-        recipe = recipe.model_copy(update={"backbone": recipe.backbone or parts.backbone})
+        recipe = settle(recipe, examples, prepared)
         backbone = parts.load(recipe)
         if recipe.strategy:  # whether it fits is known before the rows are decoded
             build_strategy(recipe.strategy).phases([block.name for block in backbone.blocks])

@@ -36,6 +36,7 @@ class Prepared:
         facts: Modes and native sizes, or lengths, for the result.
         warnings: Sentences for the result.
         findings: What the doctor says of the rows.
+        size: The recipe's, with which the rows were opened.
     """
 
     examples: Examples
@@ -45,6 +46,7 @@ class Prepared:
     facts: Json
     warnings: tuple[str, ...]
     findings: tuple[Finding, ...] = ()
+    size: int | None = None
 
     def targets(self) -> Targets:
         """The targets of all rows, as training takes them."""
@@ -113,7 +115,7 @@ def prepare(
     findings = look_before(examples, parts, opened, tuple(digests))
     faults = [sentence(finding) for finding in findings if finding.severity == "fault"]
     warnings = (*_leaks(examples, parts), *told, *faults, *facts.get("notes", ()))
-    return Prepared(examples, tuple(digests), opened, parts, facts, warnings, findings)
+    return Prepared(examples, tuple(digests), opened, parts, facts, warnings, findings, recipe.size)
 
 
 def check_bad_files(recipe: Recipe, examples: Examples) -> None:

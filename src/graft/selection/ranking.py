@@ -21,6 +21,7 @@ from graft.errors import DataError, UnknownNameError, UserError
 from graft.heads.build import build_head
 from graft.network import Network
 from graft.progress import Progress, Silent
+from graft.runs.input_side import choose_size
 from graft.runs.modality import parts_of
 from graft.selection.sample import MOST_ROWS, sample_rows
 from graft.selection.scores import FeatureScores, mean_ranks, require_scores, score_features
@@ -219,8 +220,9 @@ class Bench:
         """
         begun = perf_counter()
         self.progress.say(f"{name} ...")
+        side = choose_size(name, size, self.sample)
         backbone = load_backbone(
-            name, weights=weights, size=size, long=self.long, pooling=self.pooling, seed=seed
+            name, weights=weights, size=side, long=self.long, pooling=self.pooling, seed=seed
         ).to(self.device)
         if backbone.modality != self.sample.modality:
             raise DataError(f"It takes {parts_of(backbone.modality).plural}, which these are not")

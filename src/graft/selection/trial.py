@@ -9,6 +9,7 @@ from time import perf_counter
 import numpy as np
 
 from graft.backbones.backbone import Backbone
+from graft.backbones.bundled import NAME as BUNDLED
 from graft.backbones.load import load_backbone
 from graft.bank import bank_folder
 from graft.closedform.linear import Float64Array
@@ -17,6 +18,7 @@ from graft.errors import DivergenceError
 from graft.evaluation import log_loss
 from graft.recipe import Recipe
 from graft.run import Attempt, begin, train
+from graft.runs.input_side import choose_size
 from graft.runs.preparation import Prepared, prepare, read_examples
 from graft.selection.budget import BudgetSpentError, Watched
 from graft.selection.folds import with_fold
@@ -123,16 +125,26 @@ class Trials:
         return load_backbone(
             name,
             weights=base.weights,
-            size=base.size,
+            size=self.size_of(name),
             long=base.long,
             pooling=base.pooling,
             seed=base.seed,
         )
 
+    def size_of(self, name: str) -> int | None:
+        """The size that this backbone is loaded with."""
+        if name in self.prepared:
+            return self.prepared[name].size
+        if name != BUNDLED or self.base.size is not None:
+            return self.base.size
+        base = self.base.model_copy(update={"backbone": name})
+        return choose_size(name, None, read_examples(base, self.data))
+
     def rows_of(self, backbone: Backbone) -> Prepared:
         """The data set, decoded as this backbone wants it."""
         if backbone.name not in self.prepared:
-            base = self.base.model_copy(update={"backbone": backbone.name})
+            chosen = {"backbone": backbone.name, "size": self.size_of(backbone.name)}
+            base = self.base.model_copy(update=chosen)
             examples = read_examples(base, self.data)
             require_scores(examples.tasks)
             found = prepare(base, examples, backbone, bank_folder(), self.progress)
