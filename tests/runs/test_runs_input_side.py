@@ -64,7 +64,7 @@ def test_features_and_ranks_see_what_a_run_sees(tmp_path: Path) -> None:
     data = archive(tmp_path / "drawings.npz", 24, 3)
 
     def features(size: int | None) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        columns = {"input": None, "label": None}
+        columns: dict[str, str | None] = {"input": None, "label": None}
         table = feature_table(
             data, backbone=None, weights="pretrained", size=size, columns=columns, device="cpu"
         )
