@@ -10,13 +10,12 @@ import pytest
 from graft.backbones.bundled import LARGE, SMALL, SMALL_NATIVE, input_side
 from graft.backbones.load import load_backbone
 from graft.data import read
+from graft.data.columns import Wanted
 from graft.features import feature_table
 from graft.recipe import Recipe, read_recipe
 from graft.run import run
 from graft.runs.input_side import choose_size
 from graft.selection.ranking import rank_backbones
-
-COLUMNS: dict[str, str | None] = dict.fromkeys(("input", "label", "group", "test"))
 
 
 def archive(path: Path, side: int, channels: int) -> Path:
@@ -73,6 +72,6 @@ def test_features_and_ranks_see_what_a_run_sees(tmp_path: Path) -> None:
     assert np.array_equal(features(None), features(LARGE))
     assert not np.allclose(features(None), features(SMALL))
     alone, told = (
-        rank_backbones(data, ["bundled"], columns=COLUMNS, size=size) for size in (None, LARGE)
+        rank_backbones(data, ["bundled"], wanted=Wanted(), size=size) for size in (None, LARGE)
     )
     assert alone.best.scores.values() == told.best.scores.values()
