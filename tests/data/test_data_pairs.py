@@ -124,7 +124,7 @@ def test_equal_texts_translations_and_groups_stay_on_one_side() -> None:
 def test_inputs_to_translate_keep_their_place(tmp_path: Path) -> None:
     (tmp_path / "lines.txt").write_text("one line\n\nanother\n", encoding="utf-8")
     (tmp_path / "table.csv").write_text("text\nthis\n\nthat\n")
-    found = read_inputs(["a text", str(tmp_path / "lines.txt")], TRANSLATION)
-    assert [type(item) for item in found] == [Text, Text, Unreadable, Text]
+    found = read_inputs(["a text", "", str(tmp_path / "lines.txt")], TRANSLATION)
+    assert [type(item) for item in found] == [Text, Unreadable, Text, Unreadable, Text]
     table = read_inputs([str(tmp_path / "table.csv")], TRANSLATION)
     assert [item.content for item in table if isinstance(item, Text)] == ["this", "that"]

@@ -273,6 +273,8 @@ def _said(content: str, name: str, second: str | None = None) -> Input:
 def _source_inputs(source: object, name: str) -> Sequence[Input]:
     """A string is a text to be translated; a `.txt` file holds one in every line."""
     plain = Wanted(labelled=False, modality=TRANSLATION)
+    if isinstance(source, str) and not source.strip():  # as a path it would be this folder
+        return [Unreadable(source, NO_TEXT)]
     if isinstance(source, (str, Path)):
         path = _existing(source)
         if path is None:
