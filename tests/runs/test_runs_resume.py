@@ -118,7 +118,13 @@ def break_off(photos: Path, tiny: Json, tmp_path: Path) -> Callable[..., Path]:
     return broken
 
 
-@pytest.mark.parametrize("name", FAULTS)
+# The others take the same paths, and are tried by `make test-long`.
+OFTEN = {"the bank fill of a phase", "inside a step", "writing tensors", "saving the model"}
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in OFTEN else pytest.param(n, marks=pytest.mark.long) for n in FAULTS]
+)
 def test_a_run_broken_off_anywhere_ends_with_the_same_bytes(
     name: str, break_off: Callable[..., Path], whole: Json
 ) -> None:
@@ -302,12 +308,13 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(store, "write_segment", 1, FULL),
-        Fault(checkpoint, "_write_tensors", 3, FULL),
-        Fault(native, "_write_golden", 1, FULL),
-        Fault(RunFolder, "write_result", 1, FULL),
+        pytest.param(Fault(store, "write_segment", 1, FULL), id="bank"),
+        pytest.param(Fault(checkpoint, "_write_tensors", 3, FULL), id="checkpoint"),
+        pytest.param(Fault(native, "_write_golden", 1, FULL), id="model", marks=pytest.mark.long),
+        pytest.param(
+            Fault(RunFolder, "write_result", 1, FULL), id="result", marks=pytest.mark.long
+        ),
     ],
-    ids=lambda fault: fault.name,
 )
 def test_a_full_disk_leaves_a_run_that_goes_on(
     fault: Fault, photos: Path, tiny: Json, tmp_path: Path, whole: Json

@@ -6,6 +6,7 @@ and balances; nothing is to be added here for a new one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -30,7 +31,7 @@ MakeNetwork = Callable[..., Network]
 MakeFeed = Callable[..., Feed]
 TARGETS = np.arange(36) * 7 % 3
 TRAIN, HELD_OUT = np.arange(0, 36, 2), np.arange(1, 36, 4)
-EPOCHS = 3
+EPOCHS = 2
 SPECS = [*STRATEGIES, *(f"lp-ft+{name}" for name in MODIFIERS), "dora:2+ema+wise", "gradual:2+ema"]
 
 
@@ -42,7 +43,7 @@ class KilledError(Exception):
 
 
 def settings(**changes: object) -> TrainingOptions:
-    plain = {"batch_size": 5, "augment": "light", "seed": 3, "schedule": "cosine"}
+    plain = {"batch_size": 6, "augment": "light", "seed": 3, "schedule": "cosine"}
     return TrainingOptions(**{**plain, **changes})  # type: ignore[arg-type]
 
 
@@ -123,7 +124,12 @@ def assert_resumes(begin: Callable[[Path], Process], folder: Path, share: float)
     second.resume()
     second.train()
     assert second.outcome() == whole.outcome()
+    assert second.runner.history.rows == [*map(json.loads, lines(folder / "parts"))]
     assert moment + second.pauses == whole.pauses  # nothing was done twice
+
+
+def lines(folder: Path) -> list[str]:
+    return (folder / "history.jsonl").read_text().splitlines()
 
 
 @pytest.fixture
@@ -183,10 +189,14 @@ def test_dropout_and_views_resume(begin: Begin, tmp_path: Path) -> None:
     assert_resumes(lambda at: begin(at, "head", options, problem, "mlp:8"), tmp_path, 0.6)
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+LONG = pytest.mark.long
+
+
+@pytest.mark.parametrize("share", [0.5, *(pytest.param(x, marks=LONG) for x in (0.2, 0.9))])
 def test_rescues_resume(share: float, begin: Begin, tmp_path: Path) -> None:
     problem, options = problem_of("standard"), settings(lr=30.0, batch_size=2)
     assert_resumes(lambda at: begin(at, "full", options, problem), tmp_path, share)
+    assert any("rescue" in line for line in lines(tmp_path / "whole"))
 
 
 @pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.long)])
