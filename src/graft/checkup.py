@@ -13,7 +13,7 @@ from graft.backbones.load import load_backbone, modality_of
 from graft.bank import bank_folder
 from graft.data import Examples, read
 from graft.data.columns import Columns, Wanted, roles
-from graft.data.examples import TEXT
+from graft.data.examples import TEXT, TRANSLATION
 from graft.data.lists import columns_of, is_columns
 from graft.data.tables import TABLES, read_table
 from graft.doctor import Finding, Patient, examine
@@ -108,6 +108,12 @@ def check_up(
         UserError: The data do not exist, or a name or the machine is at fault.
     """
     listener = progress or Silent()
+    if wanted.task == TRANSLATION:
+        raise DataError(
+            "The doctor does not look at sets for translation",
+            allowed="pictures and texts with labels",
+            next="start with graft fit --task translation, which sets aside what cannot be used",
+        )
     if backbone is not None:
         wanted = replace(wanted, modality=modality_of(backbone))
     try:

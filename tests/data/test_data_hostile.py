@@ -133,6 +133,22 @@ def test_odd_file_names_are_names_like_others(folder: Path) -> None:
     examples = read(folder)
     assert len(examples) == 6 + len(names) + 1
     assert reasons(examples) == {}
+    seen = [item.name for item in examples.inputs] + [*examples.labels]
+    assert "\n\x1b\udcff" not in "".join(seen)
+    assert all(name.isprintable() for name in seen)
+    assert "cl\\xffass" in examples.labels
+    assert json.dumps(seen).encode("utf-8")
+
+
+def test_half_a_character_is_no_text(tmp_path: Path) -> None:
+    good = '{"text": "words", "label": "a"}\n{"text": "others", "label": "b\\ud800"}\n'
+    (tmp_path / "x.jsonl").write_text(good + '{"text": "half \\ud83d", "label": "a"}\n')
+    examples = read(tmp_path / "x.jsonl")
+    assert examples.labels == ("a", "b\\ud800")
+    assert [entry.reason for entry in examples.set_aside] == ["the text holds half of a character"]
+    (item,) = read_inputs(["half \ud83d"], "text")
+    with pytest.raises(DataError, match="half of a character"):
+        item.digest()
 
 
 def test_nothing_that_pillow_hands_to_another_program(folder: Path) -> None:

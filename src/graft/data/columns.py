@@ -15,6 +15,7 @@ from graft.data.label_columns import RowLabel, read_label_columns
 from graft.data.parts import SPELLINGS, UNDECLARED, part_named
 from graft.data.pictures import ArrayPicture, BytesPicture, FilePicture, ImagePicture, Picture
 from graft.data.roles import InputColumns, find_inputs, no_column
+from graft.data.shown import is_whole, shown
 from graft.data.texts import Text
 from graft.data.unreadable import Unreadable
 from graft.errors import DataError
@@ -163,6 +164,8 @@ def _read_one(
         reason = broken.reason if isinstance(broken, Unreadable) else None
         reason = reason or (f"{what}'{empty}'" if empty is not None else None)
         item = None if reason else _input(cells, names[number], table.base, inputs)
+        if isinstance(item, Unreadable):
+            reason, item = item.reason, None
         if item is None and (wanted.every_row or not wanted.labelled):
             item = Unreadable(names[number], str(reason))
         if item is None:
@@ -189,6 +192,8 @@ def _input(cells: Sequence[object], name: str, base: Path, columns: InputColumns
                 allowed="texts",
                 next="name the column of texts with --input",
             )
+        if not is_whole(cell):
+            return Unreadable(name, "the text holds half of a character")
         texts.append(cell)
     return Text(texts[0], name, texts[1] if len(texts) > 1 else None)
 
@@ -214,7 +219,7 @@ def _row_names(table: Columns, inputs: InputColumns) -> list[str]:
     cells = table.cells[inputs.names[0]]
     if inputs.modality == TEXT:
         return [f"{prefix} {number}" for number in range(1, len(cells) + 1)]
-    return [_path_in(cell) or f"{prefix} {number}" for number, cell in enumerate(cells, 1)]
+    return [shown(_path_in(cell) or f"{prefix} {number}") for number, cell in enumerate(cells, 1)]
 
 
 def _path_in(cell: object) -> str | None:
@@ -262,7 +267,7 @@ def _picture(cell: object, name: str, base: Path, column: str) -> Picture:
         data = cell.get("bytes")
         cell = data if data is not None else cell.get("path")
     if isinstance(cell, str):
-        return FilePicture(base / cell, cell)
+        return FilePicture(base / cell, shown(cell))
     if isinstance(cell, (bytes, bytearray)):
         return BytesPicture(bytes(cell), name)
     if isinstance(cell, Image.Image):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from graft.data.shown import is_whole
 from graft.data.unreadable import Unreadable
 from graft.errors import DataError
 
@@ -94,15 +95,7 @@ def _row(line: list[str], width: int) -> list[object]:
 def _cell(text: str) -> object:
     if not text:
         return None
-    return text if _is_whole(text) else Unreadable("", "the row is not text in UTF-8")
-
-
-def _is_whole(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+    return text if is_whole(text) else Unreadable("", "the row is not text in UTF-8")
 
 
 def _header(path: Path, shown: str) -> tuple[str, list[str]]:

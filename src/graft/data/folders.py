@@ -10,6 +10,7 @@ from graft.data.examples import IMAGE, TEXT, Examples, Input, Row, SetAside, ass
 from graft.data.labels import natural_key
 from graft.data.parts import TEST, TRAIN, UNDECLARED, VALIDATION, part_named
 from graft.data.pictures import FilePicture
+from graft.data.shown import shown as shown_name
 from graft.data.texts import TEXT_EXTENSIONS, read_text
 from graft.data.unreadable import Unreadable
 from graft.data.walk import Tree, entries
@@ -49,9 +50,14 @@ class _Kind:
 
 
 _KINDS = {
-    IMAGE: _Kind(PICTURE_EXTENSIONS, lambda path: FilePicture(path, str(path)), "picture"),
-    TEXT: _Kind(TEXT_EXTENSIONS, lambda path: read_text(path, str(path)), "text"),
+    IMAGE: _Kind(PICTURE_EXTENSIONS, lambda path: FilePicture(path, _name(path)), "picture"),
+    TEXT: _Kind(TEXT_EXTENSIONS, lambda path: read_text(path, _name(path)), "text"),
 }
+
+
+def _name(path: Path) -> str:
+    """What the user sees of it."""
+    return shown_name(str(path))
 
 
 def read_folder(folder: Path, shown: str, modality: str | None = None) -> Examples:
@@ -75,7 +81,7 @@ def read_folder(folder: Path, shown: str, modality: str | None = None) -> Exampl
     kind = _KINDS[modality or _modality(folder, shown)]
     for part, place in _parts(tree, shown, left_out):
         _read_part(tree, place, part, kind, rows, left_out)
-    left_out += [SetAside(str(p), why, bad=kind.matches(p)) for p, why in tree.passed.items()]
+    left_out += [SetAside(_name(p), why, bad=kind.matches(p)) for p, why in tree.passed.items()]
     if not rows:
         raise _nothing(tree, shown, left_out)
     return assemble(shown, rows, set_aside=left_out)
@@ -133,7 +139,7 @@ def _opened(path: Path, kind: _Kind) -> Input:
     try:
         return kind.opened(path)
     except DataError as fault:
-        return Unreadable(str(path), fault.found)
+        return Unreadable(_name(path), fault.found)
 
 
 def _parts(tree: Tree, shown: str, left_out: list[SetAside]) -> list[tuple[str, Path]]:
@@ -151,7 +157,9 @@ def _parts(tree: Tree, shown: str, left_out: list[SetAside]) -> list[tuple[str, 
             next=f"inside each of them, {_CLASS_FOLDERS}",
         )
     others = [child for child in children if part_named(child.name) is None]
-    left_out += [SetAside(str(child), "not a train, validation or test folder") for child in others]
+    left_out += [
+        SetAside(_name(child), "not a train, validation or test folder") for child in others
+    ]
     order = (TRAIN, VALIDATION, TEST)
     return sorted(named, key=lambda found: (order.index(found[0]), natural_key(found[1].name)))
 
@@ -164,13 +172,13 @@ def _read_part(
     tree: Tree, place: Path, part: str, kind: _Kind, rows: list[Row], left_out: list[SetAside]
 ) -> None:
     loose = [path for path in entries(place) if path.is_file() and kind.matches(path)]
-    left_out += [SetAside(str(path), f"the {kind.noun} is in no class folder") for path in loose]
+    left_out += [SetAside(_name(path), f"the {kind.noun} is in no class folder") for path in loose]
     for child in tree.folders(place):
         found = _files(tree, child, kind)
-        rows += _rows(found.wanted, child.name, part, kind, left_out)
-        left_out += [SetAside(str(p), _unknown_extension(p, kind.noun)) for p in found.others]
+        rows += _rows(found.wanted, shown_name(child.name), part, kind, left_out)
+        left_out += [SetAside(_name(p), _unknown_extension(p, kind.noun)) for p in found.others]
         if not found.wanted:
-            left_out.append(SetAside(str(child), f"class folder without {kind.noun}s"))
+            left_out.append(SetAside(_name(child), f"class folder without {kind.noun}s"))
 
 
 def _unknown_extension(path: Path, noun: str) -> str:

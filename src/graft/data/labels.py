@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from graft.data.shown import is_whole, shown
 from graft.errors import DataError
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
@@ -84,7 +85,8 @@ def _text(value: object, column: str) -> str | None:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace").strip() or None
     if isinstance(value, str):
-        return value.strip() or None
+        text = value.strip() or None
+        return text if text is None or is_whole(text) else shown(text)
     raise DataError(
         f"Column '{column}' holds a {type(value).__name__}, not a label: {value!r:.80}",
         allowed="one label per row: text, an integer or a boolean",

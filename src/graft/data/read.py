@@ -25,6 +25,8 @@ from graft.data.pictures import (
     FilePicture,
     ImagePicture,
 )
+from graft.data.shown import is_whole
+from graft.data.shown import shown as printable
 from graft.data.tables import TABLES, read_table
 from graft.data.targets import is_labelled, unpack
 from graft.data.texts import TEXT_EXTENSIONS, Text, read_text
@@ -257,9 +259,9 @@ def _written(source: str | Path, plain: Wanted) -> Sequence[Input]:
     if path.suffix.lower() not in TEXT_EXTENSIONS or path.is_dir():
         return _read_one(path, plain).inputs
     try:
-        return [read_text(path, str(source))]
+        return [read_text(path, printable(str(source)))]
     except DataError as fault:
-        return [Unreadable(str(source), fault.found)]
+        return [Unreadable(printable(str(source)), fault.found)]
 
 
 def _said(content: str, name: str, second: str | None = None) -> Input:
@@ -267,6 +269,8 @@ def _said(content: str, name: str, second: str | None = None) -> Input:
     parts = [content] if second is None else [content, second]
     if not all(part.strip() for part in parts):
         return Unreadable(name, NO_TEXT)
+    if not all(map(is_whole, parts)):
+        return Unreadable(printable(name), "the text holds half of a character")
     return Text(content, name, second)
 
 
@@ -284,7 +288,7 @@ def _source_inputs(source: object, name: str) -> Sequence[Input]:
         try:
             lines = read_text(path, str(source)).content.splitlines()
         except DataError as fault:
-            return [Unreadable(str(source), fault.found)]
+            return [Unreadable(printable(str(source)), fault.found)]
         return [_said(line, line or f"line {number}") for number, line in enumerate(lines, 1)]
     if isinstance(source, Text):
         return [source]
@@ -336,7 +340,7 @@ def _inputs(source: object, name: str) -> Sequence[Input]:
 def _path_inputs(path: Path, shown: str) -> Sequence[Input]:
     if path.is_dir() or path.suffix.lower() in {*TABLES, _ARRAYS}:
         return _read_one(path, Wanted(labelled=False, modality=IMAGE)).inputs
-    return [FilePicture(path, shown)]
+    return [FilePicture(path, printable(shown))]
 
 
 def _array_inputs(array: np.ndarray[Any, Any], name: str) -> Sequence[Input]:
