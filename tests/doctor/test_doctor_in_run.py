@@ -13,6 +13,7 @@ from PIL import Image
 from graft.backbones.load import load_backbone
 from graft.bank import bank_folder
 from graft.demo import digits
+from graft.doctor import in_run
 from graft.doctor.in_run import _shrunk
 from graft.errors import DataError
 from graft.progress import Silent
@@ -49,6 +50,14 @@ def test_clean_pictures_are_not_warned_of(folder: Path) -> None:
     found = prepared(folder)
     assert found.findings == ()
     assert found.warnings == ()
+
+
+def test_more_pictures_than_are_compared_with_each_other_are_looked_at_all_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_run, "MOST_PICTURES", 10)
+    conflict(folder)
+    assert faults(prepared(folder)) == {"conflicting-labels", "copies"}
 
 
 def test_the_handwritten_digits_are_not_warned_of(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ def blank_rows(thumbnails: ByteArray) -> IntArray:
     Args:
         thumbnails: (N, S, S, 3).
     """
-    flat = thumbnails.reshape(len(thumbnails), -1)
-    spread = flat.reshape(len(flat), -1, 3).std(axis=1).max(axis=1) if len(flat) else flat[:, 0]
+    if not len(thumbnails):
+        return np.zeros(0, dtype=np.int64)
+    spread = thumbnails.reshape(len(thumbnails), -1, 3).std(axis=1).max(axis=1)
     return np.flatnonzero(spread / 255 < SMALLEST_CONTRAST).astype(np.int64)
 
 
