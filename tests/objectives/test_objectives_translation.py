@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from graft.objectives.translation import IGNORED, Translation
 from graft.training.loop import Loop
+from graft.training.pieces import Pieces
 from graft.types import Batch
 
 VOCABULARY = 7
@@ -74,6 +75,7 @@ def test_several_batches_give_the_gradient_of_one_that_holds_them_all() -> None:
         model = OnPlaces()
         loop = Loop.__new__(Loop)
         loop.step = partial(step, objective, model)
+        loop.pieces = Pieces()
         loop.weigh = objective.weigh
         loss = loop.gradients(group)
         assert model.layer.weight.grad is not None

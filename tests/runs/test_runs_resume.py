@@ -75,7 +75,7 @@ FAULTS = {
     "before a checkpoint is whole": Fault(checkpoint, "_digest", 5, KILLED),
     "before it has its name": Fault(checkpoint, "flush_folder", 6, KILLED),
     "measuring": Fault(Assessor, "measure", 1, KILLED),
-    "saving the model": Fault(native, "_write_golden", 1, KILLED),
+    "saving the model": Fault(native, "write_checksums", 1, KILLED),
     "writing the result": Fault(RunFolder, "write_result", 1, KILLED),
 }
 
@@ -310,7 +310,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
     [
         pytest.param(Fault(store, "write_segment", 1, FULL), id="bank"),
         pytest.param(Fault(checkpoint, "_write_tensors", 3, FULL), id="checkpoint"),
-        pytest.param(Fault(native, "_write_golden", 1, FULL), id="model", marks=pytest.mark.long),
+        pytest.param(Fault(native, "write_checksums", 1, FULL), id="model", marks=pytest.mark.long),
         pytest.param(
             Fault(RunFolder, "write_result", 1, FULL), id="result", marks=pytest.mark.long
         ),

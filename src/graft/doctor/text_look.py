@@ -91,7 +91,7 @@ def look_at_texts(texts: Sequence[Text], tokens: IntArray, longest: int) -> Text
 def key_of(text: Text) -> str:
     """The text without case, punctuation and blanks.
 
-    >>> key_of(Text("Hello,  WORLD!", "row 1") == key_of(Text("hello world", "row 2")
+    >>> key_of(Text("Hello,  WORLD!", "row 1")) == key_of(Text("hello world", "row 2"))
     True
     """
     parts = [text.content] if text.second is None else [text.content, text.second]

@@ -33,13 +33,13 @@ def tiny(patient: PicturePatient) -> list[Finding]:
 
 
 def enlarged(patient: PicturePatient) -> list[Finding]:
-    """Most pictures smaller than the backbone's input."""
+    """Most pictures less than half as large as the backbone's input."""
     sides = _short_sides(patient)
     wanted = min(patient.spec.size)
-    small = [row for row, side in sides.items() if side < wanted]
+    small = [row for row, side in sides.items() if 2 * side < wanted]
     if len(small) <= len(sides) / 2:
         return []
-    what = f"{plural(len(small), 'picture')} are smaller than the backbone's {wanted} pixels"
+    what = f"{plural(len(small), 'picture')} are less than half of the backbone's {wanted} pixels"
     advice = "nothing, or a smaller --size: they are enlarged, which costs time and adds nothing"
     shown = [f"{patient.name(row)}: {_size(patient, row)}" for row in small]
     return [Finding("enlarged", "note", what, len(small), advice, first(shown))]
