@@ -37,7 +37,7 @@ class Recipe(BaseModel):
         weights: `pretrained`, `random` or a weights file.
         size: Height and width in pixels, or longest text in tokens, instead of the checkpoint's.
         long: What becomes of longer texts: `truncate`, `head-tail` or `chunks`.
-        pooling: Of token vectors: `mean`, `cls` or `max`; None takes the checkpoint's own.
+        pooling: Of token vectors: `mean`, `unit-mean`, `cls` or `max`; None: the checkpoint's own.
         source_language: Of translation, the tokenizer's code of the texts' language.
         target_language: The same of the translations'.
         prefix: What stands before every text that is translated; None takes the checkpoint's.

@@ -157,7 +157,7 @@ class PreprocessSpec:
 
 
 LONG_TEXTS = ("truncate", "head-tail", "chunks")
-POOLINGS = ("mean", "cls", "max")
+POOLINGS = ("mean", "cls", "max", "unit-mean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,8 @@ class TextSpec:
         long: What becomes of longer texts: `truncate` keeps the first tokens, `head-tail` the first
             quarter and the last three of the room (Sun et al. 2019, section 5.3.1), `chunks`
             averages the features of consecutive pieces.
-        pooling: How token vectors become one: `mean` and `max` over all tokens, `cls` the first.
+        pooling: How token vectors become one: `mean` and `max` over all tokens, `cls` the first;
+            `unit-mean` is the mean scaled to length one.
         tokenizer: SHA-256 (hex) of the tokenizer.
     """
 

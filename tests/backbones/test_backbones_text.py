@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from graft.backbones.blocks import tensor_names
 from graft.backbones.load import load_backbone, modality_of
@@ -80,6 +82,7 @@ def test_padding_changes_no_feature(pooling: str, tiny_encoder: Tiny) -> None:
         assert torch.allclose(backbone(short), backbone(padded), atol=1e-5)
         hidden = backbone.hidden(short)
         expected = {"mean": hidden.mean(1), "cls": hidden[:, 0], "max": hidden.amax(1)}
+        expected["unit-mean"] = functional.normalize(expected["mean"], dim=1)
         assert torch.allclose(backbone(short), expected[pooling], atol=1e-6)
 
 
@@ -109,6 +112,15 @@ def test_the_checkpoint_says_how_it_is_pooled_and_how_much_it_takes(
     (folder / "sentence_bert_config.json").write_text('{"max_seq_length": 20}')
     spec = load_text(str(folder)).spec
     assert (spec.pooling, spec.max_length) == ("mean", 20)
+    steps = [{"type": f"sentence_transformers.models.{kind}"} for kind in ("Pooling", "Normalize")]
+    (folder / "modules.json").write_text(json.dumps(steps))
+    trained = load_text(str(folder))
+    assert trained.spec.pooling == "unit-mean"
+    features = trained(tokens_of(trained, "good film", "a bad one"))
+    torch.testing.assert_close(features.norm(dim=1), torch.ones(2))
+    mean = load_text(str(folder), pooling="mean")
+    expected = functional.normalize(mean(tokens_of(mean, "good film", "a bad one")), dim=1)
+    torch.testing.assert_close(features, expected)
     plain = load_text(str(tiny_encoder("bert"))).spec
     assert (plain.pooling, plain.max_length) == ("cls", 40)
     assert load_text(str(tiny_encoder("roberta"))).spec.max_length == 40  # of 42 positions

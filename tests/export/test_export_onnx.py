@@ -101,7 +101,7 @@ def test_pictures_in_batches_of_any_size(tmp_path: Path) -> None:
 def test_several_tasks_of_long_texts_answer_without_graft(
     tmp_path: Path, tiny_encoder: Tiny
 ) -> None:
-    network = text_network(tiny_encoder("bert"), "mlp:7", 5, pooling="mean", long="chunks")
+    network = text_network(tiny_encoder("bert"), "mlp:7", 5, pooling="unit-mean", long="chunks")
     graph = exported(network, tmp_path / "m.onnx", SEVERAL)
     assert graph.shapes()["input_ids"] == ["batch", "tokens"]
     assert graph.shapes()["pieces"] == ["texts", "batch"]

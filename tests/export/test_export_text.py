@@ -77,7 +77,7 @@ print(json.dumps({"labels": labels(), "logits": logits.tolist()}))
 
 
 def test_pooled_models_open_without_graft(tmp_path: Path, tiny_encoder: Tiny) -> None:
-    network = network_of(tiny_encoder("bert"), pooling="mean", long="chunks")
+    network = network_of(tiny_encoder("bert"), pooling="unit-mean", long="chunks")
     saved = save_model(tmp_path / "m", network, LABELS, "classification", {})
     assert saved.format == "backbone+head"
     texts = [*TEXTS, Text("good " * 90, "2"), Text("a film", "3", "a book")]

@@ -18,13 +18,24 @@ def read_object(path: Path) -> Json:
         OSError: The file cannot be opened.
         ValueError: It is too large, nested too deeply, not UTF-8, not JSON, or no object.
     """
+    fields = read_value(path)
+    if not isinstance(fields, dict):
+        raise ValueError("it holds no JSON object")
+    return fields
+
+
+def read_value(path: Path) -> object:
+    """The JSON value in a file.
+
+    Raises:
+        OSError: The file cannot be opened.
+        ValueError: It is too large, nested too deeply, not UTF-8 or not JSON.
+    """
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise ValueError(f"it has {size:,} bytes, more than {MOST_BYTES:,}")
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        value: object = json.loads(path.read_text(encoding="utf-8"))
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if not isinstance(fields, dict):
-        raise ValueError("it holds no JSON object")
-    return fields
+    return value

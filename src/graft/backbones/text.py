@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from graft.backbones.backbone import Backbone, Block, Origin
 from graft.backbones.calls import Handler, evaluation, intercepted
@@ -42,8 +43,18 @@ def max_pooling(hidden: Tensor, mask: Tensor) -> Tensor:
     return hidden.masked_fill(~mask.unsqueeze(-1), -torch.inf).amax(1)
 
 
+def unit_mean_pooling(hidden: Tensor, mask: Tensor) -> Tensor:
+    """The average scaled to length one, as sentence encoders are trained to be compared."""
+    return functional.normalize(mean_pooling(hidden, mask), dim=1)
+
+
 POOLING: MappingProxyType[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType(
-    {"mean": mean_pooling, "cls": cls_pooling, "max": max_pooling}
+    {
+        "mean": mean_pooling,
+        "cls": cls_pooling,
+        "max": max_pooling,
+        "unit-mean": unit_mean_pooling,
+    }
 )
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-from graft.backbones.json_file import read_object
+from graft.backbones.json_file import read_object, read_value
 from graft.backbones.sound import MOST_LAYERS, WEIGHTS, bytes_in, check_size, is_count
 from graft.backbones.tokens import Tokenizer
 from graft.errors import BackboneError, GraftError
@@ -25,8 +25,9 @@ NO_CODE = {"trust_remote_code": False}
 _NO_LIMIT = 1_000_000
 DEFAULT_LENGTH = 512
 _POOLING_FILE, _LENGTH_FILE = "1_Pooling/config.json", "sentence_bert_config.json"
-# What sentence-transformers adds to a checkpoint; a plain one has neither.
-SIDE_FILES = (_POOLING_FILE, _LENGTH_FILE)
+# What sentence-transformers adds to a checkpoint; a plain one has none of them.
+_MODULES_FILE, _MODULES = "modules.json", "sentence_transformers.models"
+SIDE_FILES = (_POOLING_FILE, _LENGTH_FILE, _MODULES_FILE)
 # Parts of a configuration that say where it was, not what it is.
 _PLACES = (
     "_name_or_path",
@@ -36,6 +37,9 @@ _PLACES = (
     "id2label",
     "dtype",
 )
+
+
+Read = TypeVar("Read")
 
 
 def version() -> str:
@@ -221,8 +225,18 @@ def pooling(place: Path | None) -> str | None:
     named = fields.get("pooling_mode")
     found = [mode for key, mode in modes.items() if fields.get(key)]
     if isinstance(named, str) and named in modes.values():
-        return named
+        found = [named]
+    if found == ["mean"] and _ends_at_length_one(place):
+        return "unit-mean"
     return found[0] if len(found) == 1 else None
+
+
+def _ends_at_length_one(place: Path | None) -> bool:
+    """Whether sentence-transformers scales the pooled vector to length one."""
+    modules = _side_file(place, _MODULES_FILE, read_value)
+    steps = modules if isinstance(modules, list) else []
+    kinds = [str(step.get("type", "")) for step in steps if isinstance(step, dict)]
+    return any(kind.rsplit(".", 1)[-1] == "Normalize" for kind in kinds)
 
 
 def longest(model: nn.Module, tokenizer: Tokenizer, place: Path | None) -> int:
@@ -251,16 +265,20 @@ def _first_position(model: nn.Module) -> int:
 
 
 def _json(place: Path | None, name: str) -> Json:
+    return _side_file(place, name, read_object) or {}
+
+
+def _side_file(place: Path | None, name: str, read: Callable[[Path], Read]) -> Read | None:
     if place is None:
-        return {}
+        return None
     try:
-        return read_object(place / name)
+        return read(place / name)
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return None
     except (OSError, ValueError) as error:
         raise BackboneError(
             f"{place / name} cannot be read: {error}",
-            allowed="one JSON object",
+            allowed="the JSON that its makers wrote",
             next="copy or download the folder again",
         ) from error
 
@@ -328,10 +346,18 @@ def write_side_files(folder: Path, spec: TextSpec, features: int) -> None:
     """Pooling and longest input as sentence-transformers writes them."""
     pooling: Json = {"word_embedding_dimension": features}
     named = {"cls_token": "cls", "mean_tokens": "mean", "max_tokens": "max"}
-    pooling |= {f"pooling_mode_{key}": spec.pooling == mode for key, mode in named.items()}
+    mode_named = spec.pooling.removeprefix("unit-")
+    pooling |= {f"pooling_mode_{key}": mode_named == mode for key, mode in named.items()}
     longest: Json = {"max_seq_length": spec.max_length, "do_lower_case": False}
     (folder / _POOLING_FILE).parent.mkdir(exist_ok=True)
-    for name, fields in ((_POOLING_FILE, pooling), (_LENGTH_FILE, longest)):
+    files: dict[str, object] = {_POOLING_FILE: pooling, _LENGTH_FILE: longest}
+    if spec.pooling == "unit-mean":
+        places = {"Transformer": "", "Pooling": "1_Pooling", "Normalize": "2_Normalize"}
+        files[_MODULES_FILE] = [
+            {"idx": at, "name": str(at), "path": path, "type": f"{_MODULES}.{kind}"}
+            for at, (kind, path) in enumerate(places.items())
+        ]
+    for name, fields in files.items():
         (folder / name).write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
 
 

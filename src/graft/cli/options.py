@@ -45,7 +45,8 @@ Long = Annotated[
     typer.Option("--long", help="Too long texts: truncate, head-tail, chunks. [truncate]"),
 ]
 Pooling = Annotated[
-    str | None, typer.Option("--pooling", help="mean, cls or max. [the checkpoint's own]")
+    str | None,
+    typer.Option("--pooling", help="mean, unit-mean, cls or max. [the checkpoint's]"),
 ]
 SourceLanguage = Annotated[
     str | None,

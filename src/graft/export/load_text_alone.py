@@ -51,7 +51,8 @@ class Classifier(nn.Module):
         if self.pooling == "max":
             return hidden.masked_fill(~mask[..., None], -torch.inf).amax(1)
         kept = mask[..., None].to(hidden.dtype)
-        return (hidden * kept).sum(1) / kept.sum(1)
+        mean = (hidden * kept).sum(1) / kept.sum(1)
+        return nn.functional.normalize(mean, dim=1) if self.pooling == "unit-mean" else mean
 
 
 def load(folder: str | Path = HERE) -> nn.Module:

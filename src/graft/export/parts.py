@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from graft.backbones.json_file import read_object
+from graft.backbones.json_file import read_value
 from graft.types import ByteArray, Json
 
 DEPTH = 2
@@ -33,7 +33,12 @@ def parts_of(path: Path) -> dict[str, str]:
     if path.suffix == ".safetensors":
         return dict(_tensors(path))
     if path.suffix == ".json":
-        return {key: _digest(_canonical(v)) for key, v in _leaves(read_object(path), DEPTH)}
+        value = read_value(path)
+        if isinstance(value, list):
+            value = {str(place): entry for place, entry in enumerate(value)}
+        if not isinstance(value, dict):
+            raise ValueError("it holds neither a JSON object nor a list")
+        return {key: _digest(_canonical(v)) for key, v in _leaves(value, DEPTH)}
     return {}
 
 
