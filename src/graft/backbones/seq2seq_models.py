@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from graft.backbones.pair_tokens import PairTokenizer
 from graft.backbones.seq2seq import Decoding, Output, Seq2SeqBackbone
 from graft.backbones.sound import check_finite
-from graft.backbones.transformers_models import NO_CODE, brings_code, check_layers, quiet
-from graft.errors import BackboneError, GraftError
+from graft.backbones.transformers_models import NO_CODE, check_layers, quiet, told
+from graft.errors import BackboneError
 from graft.types import Json
 
 _COMPUTED = ("final_logits_bias", "positions.weight")
@@ -29,30 +29,18 @@ SACREMOSES = (
 )
 
 
-@contextmanager
-def told(name: str) -> Iterator[None]:
-    """Problems inside the block as one sentence."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise BackboneError(
-            f"The backbone '{name}' needs the package {error.name}",
-            next=f"pip install {error.name}",
-        ) from error
-    except (GraftError, MemoryError):
-        raise
-    except Exception as error:  # readers of a foreign folder raise whatever they meet
-        if "trust_remote_code" in str(error):
-            raise brings_code(name) from error
-        text = " ".join(str(error).split())[:600]
+def _told(name: str) -> AbstractContextManager[None]:
+    def cannot_open(text: str) -> BackboneError:
         extra = "sentencepiece" in text.lower() and "install" in text.lower()
-        raise BackboneError(
+        return BackboneError(
             f"The backbone '{name}' cannot be opened for translation: {text}",
             allowed=f"{KINDS}: config.json, model.safetensors and a tokenizer",
             next="pip install 'graft-learn[translation]'"
             if extra
             else "check the name or the folder",
-        ) from error
+        )
+
+    return told(name, cannot_open)
 
 
 def load_native(place: str, *, name: str, random_seed: int | None = None) -> Any:
@@ -67,7 +55,7 @@ def load_native(place: str, *, name: str, random_seed: int | None = None) -> Any
         BackboneError: It cannot be built, is no encoder-decoder, or the checkpoint lacks weights.
     """
     check_layers(Path(place), name)
-    with told(name), quiet():
+    with _told(name), quiet():
         import transformers
 
         config = transformers.AutoConfig.from_pretrained(place, **NO_CODE)
@@ -116,7 +104,7 @@ def load_tokenizer(place: str, *, name: str) -> tuple[PairTokenizer, tuple[str, 
     Raises:
         BackboneError: There is none, or it cannot be read.
     """
-    with told(name), quiet(), warnings.catch_warnings(record=True) as caught:
+    with _told(name), quiet(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         import transformers
 

@@ -6,7 +6,7 @@ import copy
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -172,7 +172,8 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def told(name: str, cannot_open: Callable[[str], BackboneError]) -> Iterator[None]:
+    """Problems inside the block as one sentence; `cannot_open` makes it of what was raised."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -185,14 +186,20 @@ def _told(name: str) -> Iterator[None]:
     except Exception as error:  # readers of a foreign folder raise whatever they meet
         if "trust_remote_code" in str(error):
             raise brings_code(name) from error
-        text = " ".join(str(error).split())[:600]
+        raise cannot_open(" ".join(str(error).split())[:600]) from error
+
+
+def _told(name: str) -> AbstractContextManager[None]:
+    def cannot_open(text: str) -> BackboneError:
         if "ignore_mismatched_sizes" in text:  # it names nothing but its own setting
             text = "its weights have other shapes than its config.json describes"
-        raise BackboneError(
+        return BackboneError(
             f"The backbone '{name}' cannot be opened: {text}",
             allowed="an encoder of transformers: config.json, model.safetensors and a tokenizer",
             next="check the name or the folder",
-        ) from error
+        )
+
+    return told(name, cannot_open)
 
 
 def brings_code(name: str) -> BackboneError:

@@ -10,8 +10,8 @@ import numpy as np
 from graft.backbones.collate import bucket, padded
 from graft.backbones.pair_layout import EMPTY
 from graft.backbones.seq2seq import Seq2SeqBackbone
+from graft.bank.buckets import Buckets
 from graft.bank.key import pairs_key
-from graft.bank.store import Shelf, open_shelf
 from graft.bank.tokens import HISTOGRAM, TOKENISED_AT_ONCE, TokensAt
 from graft.data import Examples
 from graft.data.texts import Text
@@ -37,16 +37,12 @@ class Pairs:
         self.spec: PairSpec = backbone.spec
         self.digests = examples.digests()
         self.faults: dict[int, str] = {}
-        self._key = pairs_key(backbone.spec)
-        self._root = root
-        self._shelves: dict[int, Shelf] = {}
-        self._lengths: dict[bytes, int] = {}
-        self._find_stored()
+        self._buckets = Buckets(root, pairs_key(backbone.spec), "pairs of ", self.digests)
         texts = dict(zip(self.digests, (t for t in examples.inputs), strict=True))
         waiting = [
             (digest, text)
             for digest, text in texts.items()
-            if digest is not None and isinstance(text, Text) and digest not in self._lengths
+            if digest is not None and isinstance(text, Text) and digest not in self._buckets.lengths
         ]
         progress.start("tokenise", len(waiting))
         for at in range(0, len(waiting), TOKENISED_AT_ONCE):
@@ -57,11 +53,13 @@ class Pairs:
 
     def length(self, digest: bytes) -> int:
         """The bucket that a pair is in."""
-        return self._lengths[digest]
+        return self._buckets.lengths[digest]
 
     def at(self, length: int) -> TokensAt:
         """The pairs of one bucket."""
-        return TokensAt(self._shelf(length), f"{self._key}-{length}", f"{length} tokens")
+        return TokensAt(
+            self._buckets.shelf(length), f"{self._buckets.key}-{length}", f"{length} tokens"
+        )
 
     def labels(self, digests: Sequence[bytes]) -> IntArray:
         """(N, T) tokens of translations, filled up with -100 to the longest of all."""
@@ -81,7 +79,7 @@ class Pairs:
 
     def facts(self, source: str, digests: Sequence[bytes]) -> Json:
         """Lengths, and how many texts and translations did not fit."""
-        lengths = np.array([self._lengths[digest] for digest in digests])
+        lengths = np.array([self._buckets.lengths[digest] for digest in digests])
         padding = 1 - self.counts(digests).sum() / lengths.sum()
         return {
             **pair_facts(source, self._tokens(digests), self.spec),
@@ -91,38 +89,22 @@ class Pairs:
 
     def _tokens(self, digests: Sequence[bytes]) -> IntArray:
         """(N, 2) tokens of each text and its translation before they were cut."""
-        lengths = np.array([self._lengths[digest] for digest in digests])
+        lengths = np.array([self._buckets.lengths[digest] for digest in digests])
         counts = np.zeros((len(digests), 2), dtype=np.int64)
         for length in np.unique(lengths).tolist():
             rows = np.flatnonzero(lengths == length)
-            notes = self._shelf(length).notes([digests[row] for row in rows.tolist()])
+            notes = self._buckets.shelf(length).notes([digests[row] for row in rows.tolist()])
             counts[rows] = [[int(part) for part in note.split()] for note in notes]
         return counts
 
     def _rows(self, digests: Sequence[bytes]) -> list[tuple[int, IntArray]]:
-        lengths = np.array([self._lengths[digest] for digest in digests])
+        lengths = np.array([self._buckets.lengths[digest] for digest in digests])
         found = []
         for length in np.unique(lengths).tolist():
             rows = np.flatnonzero(lengths == length).tolist()
-            packed = self._shelf(length).read([digests[row] for row in rows]).numpy()
+            packed = self._buckets.shelf(length).read([digests[row] for row in rows]).numpy()
             found += [*zip(rows, packed.astype(np.int64), strict=True)]
         return found
-
-    def _shelf(self, length: int) -> Shelf:
-        if length not in self._shelves:
-            about = {"kind": "tokens", "what": f"pairs of up to {length} tokens"}
-            self._shelves[length] = open_shelf(self._root, f"{self._key}-{length}", about=about)
-        return self._shelves[length]
-
-    def _find_stored(self) -> None:
-        missing = {digest for digest in self.digests if digest is not None}
-        for folder in sorted(self._root.glob(f"{self._key}-*")):
-            length = int(folder.name.rpartition("-")[2])
-            waiting = list(missing)
-            there = self._shelf(length).claim(waiting)[:, 0] >= 0
-            found = {digest for digest, stored in zip(waiting, there, strict=True) if stored}
-            self._lengths |= dict.fromkeys(found, length)
-            missing -= found
 
     def _store(self, pairs: Sequence[tuple[bytes, Text]], backbone: Seq2SeqBackbone) -> None:
         sources = [text.content for _, text in pairs]
@@ -135,8 +117,10 @@ class Pairs:
         for length, numbers in members.items():
             values = padded([rows[number] for number in numbers], length).astype(np.int32)
             notes = ["{} {}".format(*counts[number]) for number in numbers]
-            self._shelf(length).append([pairs[number][0] for number in numbers], values, notes)
-            self._lengths |= {pairs[number][0]: length for number in numbers}
+            self._buckets.shelf(length).append(
+                [pairs[number][0] for number in numbers], values, notes
+            )
+            self._buckets.lengths |= {pairs[number][0]: length for number in numbers}
 
 
 def pair_facts(source: str, counts: IntArray, spec: PairSpec) -> Json:

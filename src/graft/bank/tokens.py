@@ -14,9 +14,10 @@ from torch import Tensor
 
 from graft.backbones.collate import bucket, pack, padded
 from graft.backbones.text import TextBackbone
+from graft.bank.buckets import Buckets
 from graft.bank.inputs import Transform
 from graft.bank.key import tokens_key
-from graft.bank.store import Shelf, open_shelf
+from graft.bank.store import Shelf
 from graft.data import Examples
 from graft.data.examples import Input
 from graft.data.texts import Text
@@ -81,35 +82,33 @@ class Tokens:
             for row, item in enumerate(examples.inputs)
             if isinstance(item, Unreadable)
         }
-        self._key = tokens_key(backbone.spec)
-        self._root = root
-        self._shelves: dict[int, Shelf] = {}
-        self._lengths: dict[bytes, int] = {}
-        self._find_stored()
+        self._buckets = Buckets(root, tokens_key(backbone.spec), "", self.digests)
         self._tokenise_missing(examples.inputs, backbone, progress)
 
     def length(self, digest: bytes) -> int:
         """The bucket that a text is in."""
-        return self._lengths[digest]
+        return self._buckets.lengths[digest]
 
     def counts(self, digests: Sequence[bytes]) -> IntArray:
         """(N,) tokens of each text before it was cut."""
         counts = np.zeros(len(digests), dtype=np.int64)
-        lengths = np.array([self._lengths[digest] for digest in digests])
+        lengths = np.array([self._buckets.lengths[digest] for digest in digests])
         for length in np.unique(lengths).tolist():
             rows = np.flatnonzero(lengths == length)
-            notes = self._shelves[length].notes([digests[row] for row in rows.tolist()])
+            notes = self._buckets.shelf(length).notes([digests[row] for row in rows.tolist()])
             counts[rows] = [int(note) for note in notes]
         return counts
 
     def at(self, length: int) -> TokensAt:
         """The texts of one bucket."""
-        return TokensAt(self._shelf(length), f"{self._key}-{length}", f"{length} tokens")
+        return TokensAt(
+            self._buckets.shelf(length), f"{self._buckets.key}-{length}", f"{length} tokens"
+        )
 
     def facts(self, source: str, digests: Sequence[bytes]) -> Json:
         """Lengths, how many texts did not fit and what became of them."""
         counts = self.counts(digests)
-        lengths = np.array([self._lengths[digest] for digest in digests])
+        lengths = np.array([self._buckets.lengths[digest] for digest in digests])
         # Of the mean text, what the encoder computes on: cut, and padded to its bucket.
         kept = np.minimum(counts, lengths)
         return {
@@ -118,29 +117,13 @@ class Tokens:
             "padding": round(float(1 - kept.sum() / lengths.sum()), 4),
         }
 
-    def _shelf(self, length: int) -> Shelf:
-        if length not in self._shelves:
-            about = {"kind": "tokens", "what": f"up to {length} tokens"}
-            self._shelves[length] = open_shelf(self._root, f"{self._key}-{length}", about=about)
-        return self._shelves[length]
-
-    def _find_stored(self) -> None:
-        missing = {digest for digest in self.digests if digest is not None}
-        for folder in sorted(self._root.glob(f"{self._key}-*")):
-            length = int(folder.name.rpartition("-")[2])
-            waiting = list(missing)
-            there = self._shelf(length).claim(waiting)[:, 0] >= 0
-            found = {digest for digest, stored in zip(waiting, there, strict=True) if stored}
-            self._lengths |= dict.fromkeys(found, length)
-            missing -= found
-
     def _tokenise_missing(
         self, inputs: Sequence[Input], backbone: TextBackbone, progress: Progress
     ) -> None:
         waiting = {
             digest: text
             for digest, text in zip(self.digests, inputs, strict=True)
-            if isinstance(text, Text) and digest is not None and digest not in self._lengths
+            if isinstance(text, Text) and digest is not None and digest not in self._buckets.lengths
         }
         progress.start("tokenise", len(waiting))
         for group in _groups(waiting, TOKENISED_AT_ONCE):
@@ -157,8 +140,8 @@ class Tokens:
         for length, numbers in members.items():
             values = padded([rows[number] for number in numbers], length).astype(np.int32)
             notes = [str(counts[number]) for number in numbers]
-            self._shelf(length).append([keys[number] for number in numbers], values, notes)
-            self._lengths |= {keys[number]: length for number in numbers}
+            self._buckets.shelf(length).append([keys[number] for number in numbers], values, notes)
+            self._buckets.lengths |= {keys[number]: length for number in numbers}
 
 
 def text_facts(source: str, counts: IntArray, spec: TextSpec) -> Json:

@@ -14,6 +14,7 @@ from graft.backbones.collate import collated
 from graft.backbones.text import TextBackbone
 from graft.bank.bucketed import AnyFeed, BucketedFeed
 from graft.bank.inputs import Opened
+from graft.bank.pairs import Pairs
 from graft.bank.tokens import Tokens
 from graft.bank.way import Wish
 from graft.data import Examples
@@ -49,8 +50,8 @@ def open_feed(
     storage: str = "float32",
     wish: Wish = Wish(),  # noqa: B008 - a value
 ) -> BucketedFeed:
-    """Readers of tokenised texts."""
-    assert isinstance(opened, Tokens)
+    """Readers of tokenised texts, or of pairs with their translations."""
+    assert isinstance(opened, Tokens | Pairs)
     return BucketedFeed(opened, digests, network, device, root, progress, storage, wish)
 
 

@@ -6,16 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Backbone
 from graft.backbones.load_seq2seq import PairSettings, load_seq2seq
 from graft.backbones.seq2seq import Seq2SeqBackbone
-from graft.bank.bucketed import AnyFeed, BucketedFeed
+from graft.bank.bucketed import AnyFeed
 from graft.bank.inputs import Opened
 from graft.bank.pairs import Pairs
-from graft.bank.way import Wish
 from graft.data import Examples
 from graft.data.examples import Input
 from graft.data.texts import abridged
@@ -93,21 +91,6 @@ def open_inputs(examples: Examples, backbone: Backbone, root: Path, progress: Pr
     """Tokenised pairs."""
     assert isinstance(backbone, Seq2SeqBackbone)
     return Pairs(examples, backbone, root, progress)
-
-
-def open_feed(
-    opened: Opened,
-    digests: Sequence[bytes],
-    network: Network,
-    device: torch.device,
-    root: Path,
-    progress: Progress,
-    storage: str = "float32",
-    wish: Wish = Wish(),  # noqa: B008 - a value
-) -> BucketedFeed:
-    """Readers of tokenised pairs."""
-    assert isinstance(opened, Pairs)
-    return BucketedFeed(opened, digests, network, device, root, progress, storage, wish)
 
 
 def open_now(
