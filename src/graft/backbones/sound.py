@@ -17,6 +17,12 @@ SLACK, ROOM = 8, 2**28
 MOST_LAYERS, MOST_WIDTH = 1000, 2**22
 
 
+def not_finite(model: nn.Module) -> list[str]:
+    """The names of all tensors with a value that is no finite number."""
+    named = model.state_dict().items()
+    return [name for name, tensor in named if not bool(tensor.isfinite().all())]
+
+
 def check_finite(model: nn.Module, shown: str) -> None:
     """Check that every weight and statistic is a finite number.
 
@@ -27,11 +33,10 @@ def check_finite(model: nn.Module, shown: str) -> None:
     Raises:
         BackboneError: One is not; the tensors are named.
     """
-    named = model.state_dict().items()
-    wrong = [name for name, tensor in named if not bool(tensor.isfinite().all())]
+    wrong = not_finite(model)
     if wrong:
         raise BackboneError(
-            f"The weights of '{shown}' hold values that are no finite numbers: {_listed(wrong)}",
+            f"The weights of '{shown}' hold values that are no finite numbers: {listed(wrong)}",
             allowed="finite numbers",
             next="copy or download the weights again",
         )
@@ -57,7 +62,7 @@ def check_kinds(path: Path, model: nn.Module) -> None:
     ]
     if wrong:
         raise BackboneError(
-            f"{path} holds whole numbers where weights belong: {_listed(wrong)}",
+            f"{path} holds whole numbers where weights belong: {listed(wrong)}",
             allowed="floating-point numbers",
             next="copy or download the weights again",
         )
@@ -106,6 +111,7 @@ def beyond(value: object, key: str = "") -> str | None:
     return key if type(value) is int and value > most else None
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """The first of some names, and how many more there are."""
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + more

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from graft.backbones.sound import listed, not_finite
 from graft.errors import ModelError
 from graft.export.checksums import RESTORE
 from graft.network import Network
 
 # As safetensors writes them: numbers of the one width that is saved, counters, masks.
 KINDS = ("F32", "I64", "I32", "U8", "BOOL")
-MOST_NAMED = 4
 
 
 def check_weights(path: Path) -> None:
@@ -30,7 +29,7 @@ def check_weights(path: Path) -> None:
     wrong = [f"{name} ({kind})" for name, kind in sorted(kinds.items()) if kind not in KINDS]
     if wrong:
         raise ModelError(
-            f"{path} holds tensors of another type: {_listed(wrong)}",
+            f"{path} holds tensors of another type: {listed(wrong)}",
             allowed=", ".join(KINDS),
             next=RESTORE,
         )
@@ -42,17 +41,10 @@ def check_network(network: Network, folder: Path) -> None:
     Raises:
         ModelError: One is not; the tensors are named.
     """
-    named = network.state_dict().items()
-    wrong = [name for name, tensor in named if not bool(tensor.isfinite().all())]
+    wrong = not_finite(network)
     if wrong:
         raise ModelError(
-            f"The weights in {folder} hold values that are no finite numbers: {_listed(wrong)}",
+            f"The weights in {folder} hold values that are no finite numbers: {listed(wrong)}",
             allowed="finite numbers",
             next=RESTORE,
         )
-
-
-def _listed(names: Iterable[str]) -> str:
-    shown = list(names)
-    more = f" and {len(shown) - MOST_NAMED} more" if len(shown) > MOST_NAMED else ""
-    return ", ".join(shown[:MOST_NAMED]) + more

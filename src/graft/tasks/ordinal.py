@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from graft.closedform import fit_ordered, softmax
-from graft.evaluation import evaluate
 from graft.evaluation.ordered import bootstrap_ordered, ordered_figures, steps_off
 from graft.evaluation.transfer import compared
 from graft.tasks.base import MOST_ERRORS, Answered
@@ -23,9 +22,7 @@ class Ordinal(Classification):
 
     def evaluate(self, rows: Answered) -> Json:
         """The figures of plain classes, and before them `quadratic_kappa` and `mae`, in steps."""
-        found = evaluate(
-            rows.answers, rows.targets, rows.task.labels, groups=rows.groups, seed=rows.seed
-        ).to_dict()
+        found = super().evaluate(rows)
         own = bootstrap_ordered(rows.answers, rows.targets, groups=rows.groups, seed=rows.seed)
         figures = {name: figure.to_dict() for name, figure in own.items()}
         return {**found, "metrics": {**figures, **found["metrics"]}}
