@@ -82,11 +82,11 @@ def load_backbone(
             check_kinds(source.folder / WEIGHTS, model)
         timm_models.remove_classifier(model)
     elif weights == RANDOM:
-        model, origin = _random(source, args, seed), RANDOM
+        model, origin = _built(source, args, seed), RANDOM
     else:
         state = read_weights(Path(weights).expanduser())
         args |= model_arguments(state, source.architecture)
-        model, origin = _random(source, args, seed), weights
+        model, origin = _built(source, args, None), weights
         load_weights(model, state, source.architecture, weights)
     check_finite(model, origin)
     return _wrapped(source, model, args, size, origin)
@@ -182,7 +182,7 @@ def _pretrained(source: _Source, args: Json) -> nn.Module:
     if source.folder is not None and args:
         check_size(source.folder / WEIGHTS, timm_models.bytes_of(source.architecture, args))
     file = None if source.folder else _downloaded(source)
-    return timm_models.create(source.timm_name, args, weights=file, pretrained=True, seed=0)
+    return timm_models.create(source.timm_name, args, weights=file, pretrained=True, seed=None)
 
 
 def _downloaded(source: _Source) -> Path:
@@ -197,7 +197,7 @@ def _downloaded(source: _Source) -> Path:
     )
 
 
-def _random(source: _Source, args: Json, seed: int) -> nn.Module:
+def _built(source: _Source, args: Json, seed: int | None) -> nn.Module:
     bare = {**args, "num_classes": 0}
     return timm_models.create(source.timm_name, bare, weights=None, pretrained=False, seed=seed)
 

@@ -6,6 +6,7 @@ import fnmatch
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 from typing import cast
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from graft.backbones.json_file import read_object
 from graft.backbones.sound import MOST_LAYERS, MOST_WIDTH, beyond, bytes_in
+from graft.backbones.undrawn import Undrawn
 from graft.errors import BackboneError, GraftError
 from graft.types import Json, PreprocessSpec
 
@@ -117,7 +119,7 @@ def _check_arguments(config: Json, path: Path) -> None:
 
 
 def create(
-    name: str, args: Json, *, weights: Path | None, pretrained: bool, seed: int
+    name: str, args: Json, *, weights: Path | None, pretrained: bool, seed: int | None
 ) -> nn.Module:
     """Build a model, its classifier included where the pretrained weights have one.
 
@@ -127,15 +129,15 @@ def create(
         name: A timm name, or `local-dir:` and a folder.
         args: Arguments of the model's constructor.
         weights: The file that holds the pretrained weights of a timm name.
-        pretrained: Whether to load weights; else they are drawn from the seed.
-        seed: Seed of random weights.
+        pretrained: Whether timm loads weights.
+        seed: Seed of random weights; None where all are loaded, here or by the caller.
 
     Raises:
         BackboneError: The weights do not fit the architecture, or it does not take the arguments.
     """
     overlay = {"file": str(weights)} if weights else None
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with torch.random.fork_rng(devices=[]), Undrawn() if seed is None else nullcontext():
+        torch.default_generator.manual_seed(seed or 0)
         try:
             model: nn.Module = timm.create_model(
                 name, pretrained=pretrained, pretrained_cfg_overlay=overlay, **args
@@ -304,7 +306,7 @@ def timm_config(model: nn.Module, architecture: str, args: Json, spec: Preproces
 
 
 def native_model(config: Json, classes: int) -> nn.Module:
-    """The architecture's own model with its own classifier, weights random.
+    """The architecture's own model with its own classifier, weights still to be loaded.
 
     Args:
         config: As `timm_config` gives it.
@@ -312,7 +314,7 @@ def native_model(config: Json, classes: int) -> nn.Module:
     """
     cfg = {**config["pretrained_cfg"], "architecture": config["architecture"]}
     args = {**config["model_args"], "num_classes": classes, "pretrained_cfg": cfg}
-    return create(config["architecture"], args, weights=None, pretrained=False, seed=0)
+    return create(config["architecture"], args, weights=None, pretrained=False, seed=None)
 
 
 def linear_classifier(model: nn.Module, features: int) -> str | None:
