@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from graft.closedform.linear import Float64Array
@@ -18,6 +20,8 @@ Z = 1.959963984540054
 """The normal quantile that goes with it."""
 DRAWS_PER_BLOCK = 2**22
 """Draws held at a time (32 MiB each of indices and counts)."""
+MOST_KEPT = 2**25
+"""Counts that are kept for the next model on the same rows (64 MiB)."""
 
 
 def bootstrap(
@@ -174,10 +178,23 @@ def resampled_sums(
 
 def draws(units: int, resamples: int, seed: int) -> Iterator[Float64Array]:
     """How often each unit is drawn: blocks (r, units) that add up to all resamples."""
+    kept = units * resamples <= MOST_KEPT
+    blocks = _kept(units, resamples, seed) if kept else _blocks(units, resamples, seed)
+    for counts in blocks:
+        yield counts.astype(np.float64)
+
+
+# A run draws the same resamples for its model and for every baseline.
+@lru_cache(maxsize=2)
+def _kept(units: int, resamples: int, seed: int) -> tuple[npt.NDArray[np.uint16], ...]:
+    return tuple(_blocks(units, resamples, seed))
+
+
+def _blocks(units: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.uint16]]:
     random = np.random.default_rng(seed)
     step = max(1, DRAWS_PER_BLOCK // units)
     for at in range(0, resamples, step):
         size = min(step, resamples - at)
         cells = random.integers(0, units, size=(size, units)) + units * np.arange(size)[:, None]
         counts = np.bincount(cells.ravel(), minlength=size * units)
-        yield counts.reshape(size, units).astype(np.float64)
+        yield counts.reshape(size, units).astype(np.uint16)
