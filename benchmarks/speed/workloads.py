@@ -106,9 +106,10 @@ def walkthrough(settings: Settings) -> Workload:
     weights = prepared.resnet50_weights(settings.data, data, 32)
     keras_weights = prepared.keras_weights(settings.data, data)
     fit = (data, "--backbone", "resnet50", "--weights", weights, "--size", 32)
-    # No contender changes the pictures.
+    # No contender changes the pictures or clips gradients.
     machine = ("--validation", 0.2, "--augment", "none", "--threads", settings.threads)
-    descent = ("--optimizer", "adam", "--lr", 0.001, "--schedule", "constant", "--weight-decay", 0)
+    descent = ("--optimizer", "adam", "--lr", 0.001, "--schedule", "constant")
+    descent = (*descent, "--weight-decay", 0, "--clip", 0)
     schedule = ("--batch-size", 64, "--epochs", settings.epochs, "--patience", settings.epochs)
     head = (*machine, *descent, *schedule, "--class-weights", "none", "--strategy", "head")
     exact = (*machine, "--strategy", "linear-probe")
