@@ -25,7 +25,7 @@ class Undrawn(TorchFunctionMode):
     def __torch_function__(
         self,
         func: Callable[..., object],
-        types: Sequence[type],  # noqa: ARG002 - the protocol's
+        types: Sequence[type],
         args: tuple[object, ...] = (),
         kwargs: dict[str, object] | None = None,
     ) -> object:
