@@ -108,8 +108,8 @@ def walkthrough(settings: Settings) -> Workload:
     fit = (data, "--backbone", "resnet50", "--weights", weights, "--size", 32)
     # No contender changes the pictures or clips gradients.
     machine = ("--validation", 0.2, "--augment", "none", "--threads", settings.threads)
-    descent = ("--optimizer", "adam", "--lr", 0.001, "--schedule", "constant")
-    descent = (*descent, "--weight-decay", 0, "--clip", 0)
+    adam = ("--optimizer", "adam", "--lr", 0.001, "--weight-decay", 0)
+    descent = (*adam, "--schedule", "constant", "--clip", 0)
     schedule = ("--batch-size", 64, "--epochs", settings.epochs, "--patience", settings.epochs)
     head = (*machine, *descent, *schedule, "--class-weights", "none", "--strategy", "head")
     exact = (*machine, "--strategy", "linear-probe")
