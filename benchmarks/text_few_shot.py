@@ -1,18 +1,22 @@
 """Few labelled texts: graft's strategies beside logistic regression on sentence embeddings.
 
-    python -m benchmarks.text_few_shot [--shots 4 16 64] [--seeds 3] [--table TEXTS.csv]
+    python -m benchmarks.text_few_shot [--shots 4 16 64] [--seeds 3] [--table TEXTS.csv] [--setfit]
 
 Descriptions of packages with their archive section (or any table with the columns text, label and
 group); a third of the groups is the test part, the same for all seeds, and the labelled texts of
 each class are drawn anew by every seed. The yardstick is scikit-learn's logistic regression at its
 defaults on MiniLM's mean-pooled embeddings of unit length, as users of sentence-transformers do it.
-Figures are means over seeds with their standard error, and processor seconds.
+With `--setfit` SetFit at its defaults trains in an environment of its own (made by the first such
+run); its pairs grow with the square of the texts. Figures are means over seeds with their standard
+error, and processor seconds, start-up and test included for SetFit as for graft.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import json
+import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,9 +27,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 import graft
+from benchmarks.speed.environments import REPOSITORY, interpreter, set_up
+from graft.backbones.text_names import minilm_folder
 from graft.demo_text import SAMPLE, few_texts
 
 Scores = tuple[float, float]
+"""Accuracy and log loss."""
+Figures = tuple[float, float, float]
+"""The same, and seconds of processor time."""
 
 
 def embeddings(table: Path) -> Scores:
@@ -61,26 +70,49 @@ def strategy(name: str, validation: float) -> Callable[[Path], Scores]:
     return run
 
 
-CONTENDERS: Mapping[str, Callable[[Path], Scores]] = {
-    "embeddings + LR": embeddings,
-    "graft linear-probe": strategy("linear-probe", 0.0),
-    "graft contrastive": strategy("contrastive", 0.0),
-    "graft lp-ft": strategy("lp-ft", 0.2),
+def setfit(table: Path) -> Figures:
+    """SetFit in a process and an environment of its own."""
+    command = [str(interpreter("setfit")), "-m", "benchmarks.speed.peers.setfit_texts"]
+    command += ["--table", str(table), "--model", str(minilm_folder())]
+    done = subprocess.run(command, check=True, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    return found["accuracy"], found["log_loss"], found["processor_seconds"]
+
+
+def timed(run: Callable[[Path], Scores]) -> Callable[[Path], Figures]:
+    """What runs in this process, with its processor time."""
+
+    def measured(table: Path) -> Figures:
+        begun = process_time()
+        return (*run(table), process_time() - begun)
+
+    return measured
+
+
+CONTENDERS: Mapping[str, Callable[[Path], Figures]] = {
+    "embeddings + LR": timed(embeddings),
+    "graft linear-probe": timed(strategy("linear-probe", 0.0)),
+    "graft contrastive": timed(strategy("contrastive", 0.0)),
+    "graft lp-ft": timed(strategy("lp-ft", 0.2)),
 }
 
 
-def measured(rows: list[dict[str, str]], shots: int, seed: int) -> dict[str, list[float]]:
-    """Accuracy, log loss and seconds of every contender on one draw."""
+def measured(
+    contenders: Mapping[str, Callable[[Path], Figures]],
+    rows: list[dict[str, str]],
+    shots: int,
+    seed: int,
+) -> dict[str, Figures]:
+    """The figures of every contender on one draw."""
     found = {}
-    for name, run in CONTENDERS.items():
+    for name, run in contenders.items():
         with tempfile.TemporaryDirectory() as folder:
             table = Path(folder) / "texts.csv"
             with table.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, ["text", "label", "group", "split"])
                 writer.writeheader()
                 writer.writerows(few_texts(rows, shots, seed))
-            begun = process_time()
-            found[name] = [*run(table), process_time() - begun]
+            found[name] = run(table)
     return found
 
 
@@ -90,14 +122,20 @@ def main() -> None:
     parser.add_argument("--shots", type=int, nargs="+", default=[4, 16, 64])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--table", type=Path, default=SAMPLE)
+    parser.add_argument("--setfit", action="store_true", help="SetFit too")
+    parser.add_argument("--only", nargs="+", help="these contenders", choices=[*CONTENDERS])
     given = parser.parse_args()
+    contenders = {name: CONTENDERS[name] for name in given.only or CONTENDERS}
+    if given.setfit:
+        set_up("setfit")
+        contenders["SetFit"] = setfit
     with given.table.open(encoding="utf-8", newline="") as file:
         rows = [
             {key: row[key] for key in ("text", "label", "group")} for row in csv.DictReader(file)
         ]
     for shots in given.shots:
-        draws = [measured(rows, shots, seed) for seed in range(given.seeds)]
-        for name in CONTENDERS:
+        draws = [measured(contenders, rows, shots, seed) for seed in range(given.seeds)]
+        for name in contenders:
             figures = np.array([draw[name] for draw in draws])
             error = figures.std(axis=0, ddof=1 if len(draws) > 1 else 0) / np.sqrt(len(draws))
             accuracy, loss, seconds = figures.mean(axis=0)

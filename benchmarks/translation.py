@@ -1,11 +1,13 @@
 """Fine-tuning a translator on another kind of text, without any download.
 
-    python -m benchmarks.translation PAIRS.tsv [--out FOLDER]
+    python -m benchmarks.translation PAIRS.tsv [--out FOLDER] [--results FILE.json]
 
 A small Marian model with a vocabulary of its own is trained on one kind of lines (headings: those
-without a full stop) and fine-tuned on a few hundred of another kind (sentences). On sentences that
-it has never seen it stands beside itself before fine-tuning, and beside the same model trained from
-scratch on the few hundred alone, which may train as long as it likes (early stopping decides).
+without a full stop at the end) and fine-tuned on a few hundred of another kind (sentences). On
+sentences that neither has seen it stands beside itself before fine-tuning, and beside the same
+model trained from scratch on the few hundred alone, which trains for as many steps as help it
+(early stopping decides). No test sentence has a near twin among what was trained on: lines that
+share 70 % of their words are on one side only.
 """
 
 from __future__ import annotations
@@ -13,8 +15,12 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from time import process_time
+from typing import Any, NamedTuple
 
 import graft
 from benchmarks.small_marian import write_marian
@@ -22,23 +28,55 @@ from graft.model import Model
 from graft.types import Json
 
 Pairs = list[tuple[str, str]]
-TEST, FEW = 200, 600
-MODEL: Json = {"size": 2000, "d_model": 96, "encoder_layers": 2, "decoder_layers": 2}
+FEW, TEST, OWN = 400, 300, 100
+ALIKE = 0.7
+"""Shared words of two texts, as a share of all words of both, from which they are near twins."""
+MODEL: Json = {"size": 1000, "d_model": 128, "encoder_layers": 2, "decoder_layers": 2}
 MODEL |= {f"{stack}_ffn_dim": 256 for stack in ("encoder", "decoder")}
-MODEL |= {"dropout": 0.1, "max_position_embeddings": 128, "longest": 64}
+MODEL |= {"dropout": 0.2, "max_position_embeddings": 128, "longest": 64}
 COMMON: Json = {"task": "translation", "threads": 1, "beams": 4, "size": 64, "batch_size": 32}
+COMMON |= {"label_smoothing": 0.1}
+METRICS = ("bleu", "chrf")
 
 
-def read(path: Path) -> tuple[Pairs, Pairs]:
-    """Headings, and sentences, in a fixed random order; no text stands on both sides."""
+class Parts(NamedTuple):
+    """Headings to learn from, some held out, few sentences to fine-tune on, and test sentences."""
+
+    headings: Pairs
+    own: Pairs
+    few: Pairs
+    test: Pairs
+
+
+def read(path: Path) -> Parts:
+    """The parts in a fixed random order; no text, and no near twin of a test text, is in two."""
     lines = path.read_text(encoding="utf-8").splitlines()[1:]
     pairs = sorted({tuple(line.split("\t")[:2]) for line in lines if line.count("\t") == 1})
     found: Pairs = [(str(source), str(target)) for source, target in pairs]
     random.Random(0).shuffle(found)
-    sentences = [pair for pair in found if pair[0].rstrip().endswith(".")]
+    sentences = [pair for pair in found if pair[0].rstrip().endswith((".", "!", "?", "。"))]
+    few = sentences[:FEW]
     known = {text for pair in sentences for text in pair}
     headings = [pair for pair in found if pair not in sentences and not known & set(pair)]
-    return headings, sentences
+    seen = [words(source) for source, _ in few + headings]
+    test = [pair for pair in sentences[FEW:] if not has_twin(words(pair[0]), seen)]
+    if len(headings) < FEW or len(test) < OWN:
+        raise SystemExit(f"{path}: {len(headings)} headings and {len(test)} test sentences are few")
+    return Parts(headings[OWN:], headings[:OWN], few, test[:TEST])
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, without digits.
+
+    >>> sorted(words("This package contains the Qt5 library."))
+    ['contains', 'library', 'package', 'qt', 'the', 'this']
+    """
+    return frozenset(re.findall(r"[^\W\d_]+", text.casefold()))
+
+
+def has_twin(text: frozenset[str], others: Sequence[frozenset[str]]) -> bool:
+    """Whether another text has nearly the same words."""
+    return any(len(text & other) >= ALIKE * len(text | other) for other in others)
 
 
 def write(path: Path, pairs: Pairs) -> str:
@@ -48,84 +86,86 @@ def write(path: Path, pairs: Pairs) -> str:
     return str(path)
 
 
-def figures(name: str, model: Model, seconds: float) -> Json:
-    """BLEU and chrF on the test sentences."""
-    tested = model.result["metrics"]["test"]
-    return {"name": name, "seconds": round(seconds), **{m: tested[m] for m in ("bleu", "chrf")}}
+def trained(
+    name: str, folder: Path, parts: tuple[str, str], **settings: Any
+) -> tuple[Model, float]:
+    """A model trained on the first and tested on the second table, and its processor seconds."""
+    begun = process_time()
+    train, test = parts
+    model = graft.fit(train, test=test, out=folder / name, **COMMON, **settings)
+    return model, process_time() - begun
 
 
 def run(path: Path, folder: Path, epochs: int) -> Json:
     """All three models, and the verdict of the fine-tuned one."""
-    headings, sentences = read(path)
-    test = write(folder / "test.tsv", sentences[:TEST])
-    few = write(folder / "few.tsv", sentences[TEST : TEST + FEW])
-    lines = [text for pair in headings + sentences[TEST : TEST + FEW] for text in pair]
+    parts = read(path)
+    tables = {name: write(folder / f"{name}.tsv", getattr(parts, name)) for name in Parts._fields}
+    lines = [text for pair in parts.headings + parts.few for text in pair]
     start = str(write_marian(folder / "start", lines, **MODEL))
-    base = graft.fit(
-        write(folder / "headings.tsv", headings),
-        test=test,
+    base, base_seconds = trained(
+        "base",
+        folder,
+        (tables["headings"], tables["own"]),
         backbone=start,
         weights="random",
         lr=1e-3,
         epochs=epochs,
-        out=folder / "base",
         validation=0.05,
-        **COMMON,
     )
-    tuned = graft.fit(
-        few,
-        test=test,
-        backbone=str(folder / "base" / "model"),
-        lr=5e-4,
-        epochs=15,
-        out=folder / "tuned",
-        **COMMON,
+    few = (tables["few"], tables["test"])
+    tuned, tuned_seconds = trained(
+        "tuned", folder, few, backbone=str(folder / "base" / "model"), lr=5e-4, epochs=20
     )
-    scratch = graft.fit(
-        few,
-        test=test,
-        backbone=start,
-        weights="random",
-        lr=1e-3,
-        epochs=40,
-        out=folder / "scratch",
-        **COMMON,
+    scratch, scratch_seconds = trained(
+        "scratch", folder, few, backbone=start, weights="random", lr=1e-3, epochs=100
     )
-    untuned = tuned.result["baseline"]["untuned"]
-    rows = [
-        {"name": "before fine-tuning", "bleu": untuned["bleu"], "chrf": untuned["chrf"]},
-        figures("from scratch on the few", scratch, scratch.result["seconds"]["train"]),
-        figures("fine-tuned", tuned, tuned.result["seconds"]["train"]),
-    ]
     return {
-        "headings": len(headings),
-        "few": FEW,
-        "base": {**figures("base", base, base.result["seconds"]["train"])},
-        "rows": rows,
+        "pairs": {name: len(getattr(parts, name)) for name in Parts._fields},
+        "base on headings": row(base.result["metrics"]["test"], base_seconds),
+        "before fine-tuning": row(tuned.result["baseline"]["untuned"], 0.0),
+        "from scratch on the few": row(scratch.result["metrics"]["test"], scratch_seconds),
+        "fine-tuned": row(tuned.result["metrics"]["test"], tuned_seconds),
         "verdict": tuned.result["transfer"]["message"],
-        "signature": tuned.result["signatures"]["bleu"],
+        "signatures": {metric: tuned.result["signatures"][metric] for metric in METRICS},
+        "translations": [
+            {key: shown[key] for key in ("text", "label", "before", "predicted")}
+            for shown in [*tuned.result["best"][:3], *tuned.result["errors"][:3]]
+        ],
     }
 
 
+def row(figures: Json, seconds: float) -> Json:
+    """BLEU and chrF with their intervals, and the processor time that training and testing took."""
+    return {**{metric: figures[metric] for metric in METRICS}, "processor_seconds": round(seconds)}
+
+
+def table(found: Json) -> str:
+    """The figures as Markdown."""
+    lines = ["| on sentences | BLEU | chrF |", "| --- | --- | --- |"]
+    for name in ("before fine-tuning", "from scratch on the few", "fine-tuned"):
+        figures = [found[name][metric] for metric in METRICS]
+        cells = [f"{f['value']:.1f} ({f['low']:.1f} to {f['high']:.1f})" for f in figures]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Run and print a table."""
+    """Run, print a table, write the results."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("pairs", type=Path)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--epochs", type=int, default=12, help="of the base model")
+    parser.add_argument("--out", type=Path, help="keep tables, models and reports here")
+    parser.add_argument("--results", type=Path, help="write the figures here, as JSON")
+    parser.add_argument("--epochs", type=int, default=40, help="of the base model")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = asked.out or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         found = run(asked.pairs, folder, asked.epochs)
-    print(json.dumps(found, indent=2))
-    print("| sentences of another kind | BLEU | chrF |\n| --- | --- | --- |")
-    for row in found["rows"]:
-        cells = [
-            f"{row[m]['value']:.1f} ({row[m]['low']:.1f} to {row[m]['high']:.1f})"
-            for m in ("bleu", "chrf")
-        ]
-        print(f"| {row['name']} | {' | '.join(cells)} |")
+    if asked.results:
+        text = json.dumps(found, indent=2, ensure_ascii=False)
+        asked.results.write_text(text + "\n", encoding="utf-8")
+    print(table(found))
+    print(found["verdict"])
 
 
 if __name__ == "__main__":

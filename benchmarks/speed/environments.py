@@ -19,6 +19,7 @@ PACKAGES = MappingProxyType(
     {
         "keras": ("tensorflow-cpu==2.21.0", "keras==3.15.1", "pillow==13.0.0"),
         "fastai": ("fastai==2.8.12", "timm", "safetensors"),
+        "setfit": ("setfit==1.2.0", "evaluate==0.4.6"),
         "engines": ("openvino==2026.4.1", "onnxruntime==1.32.0", "onnx", "onnxscript"),
     }
 )
@@ -27,11 +28,12 @@ IMPORTS = MappingProxyType(
         "graft": "import torch, timm, graft.api",
         "keras": "import tensorflow, keras",
         "fastai": "import fastai.vision.all",
+        "setfit": "import setfit",
         "engines": "import torch, timm, onnxruntime, openvino",
     }
 )
-# Built on graft's own environment: the bare engines run the very torch that graft runs.
-LAYERED = frozenset({"engines"})
+# Built on graft's own environment: they run the very torch and transformers that graft runs.
+LAYERED = frozenset({"engines", "setfit"})
 
 
 def interpreter(name: str) -> Path:

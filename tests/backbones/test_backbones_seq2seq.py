@@ -14,7 +14,7 @@ from graft.backbones.blocks import tensor_names
 from graft.backbones.load_seq2seq import PairSettings, load_seq2seq
 from graft.backbones.pair_layout import compact, filled, parted, spread
 from graft.backbones.seq2seq import Seq2SeqBackbone
-from graft.backbones.seq2seq_models import translate
+from graft.backbones.seq2seq_models import load_tokenizer, translate
 from graft.errors import BackboneError, UnknownNameError
 from graft.export.native import load_model, save_model
 from graft.network import Network, kept_head
@@ -173,3 +173,12 @@ def test_rows_come_back_from_being_compacted() -> None:
     ]
     assert torch.equal(filled(back), translation)
     assert not bool((text & translation).any())
+
+
+def test_the_normaliser_that_marian_recommends_would_change_nothing(tiny_marian: Path) -> None:
+    def touched(_text: str) -> str:
+        raise AssertionError("the tokenizer normalises punctuation")
+
+    tokenizer = load_tokenizer(str(tiny_marian), name="tiny")  # and it does not warn
+    tokenizer.native.punc_normalizer = touched
+    assert tokenizer.native(["3 1 4"], text_target=["4 1 3"])["labels"]

@@ -75,7 +75,7 @@ def load_seq2seq(
             allowed=f"{models.KINDS}: a folder, or a hub name such as Helsinki-NLP/opus-mt-en-de",
             next="check the name or the folder",
         )
-    tokenizer, notes = models.load_tokenizer(place, name=name)
+    tokenizer = models.load_tokenizer(place, name=name)
     native = models.load_native(place, name=name, random_seed=seed if weights == "random" else None)
     spec = _spec(name, native, tokenizer, settings, size)
     decoding = models.decoding_of(native, spec.max_target)
@@ -99,7 +99,6 @@ def load_seq2seq(
             {"model_args": config, "vocab_size": _vocabulary(parts)},
         ),
         decoding=decoding,
-        notes=notes,
     )
     return backbone.eval()
 

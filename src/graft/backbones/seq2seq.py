@@ -100,7 +100,6 @@ class Seq2SeqBackbone(Backbone):
         num_features: D.
         origin: Where the weights come from.
         decoding: How translations are looked for.
-        notes: What the user should know of the checkpoint.
     """
 
     spec: PairSpec  # type: ignore[assignment]  # pictures have the other kind
@@ -116,7 +115,6 @@ class Seq2SeqBackbone(Backbone):
         num_features: int,
         origin: Origin,
         decoding: Decoding,
-        notes: tuple[str, ...] = (),
     ) -> None:
         super().__init__(
             model,
@@ -128,7 +126,6 @@ class Seq2SeqBackbone(Backbone):
         self._parts = (parts,)  # in a tuple: the modules are the model's, the output the head's
         self.tokenizer = tokenizer
         self.decoding = decoding
-        self.notes = notes
 
     @property
     def modality(self) -> str:

@@ -23,10 +23,6 @@ _COMPUTED = ("final_logits_bias", "positions.weight")
 _NO_LIMIT = 1_000_000
 DEFAULT_LENGTH = 512
 KINDS = "encoder-decoders of transformers, such as Marian, T5, mBART, M2M100, NLLB"
-SACREMOSES = (
-    "The package sacremoses is not installed, so Marian's tokenizer leaves punctuation as it is; "
-    "the checkpoint was made with it (pip install sacremoses)."
-)
 
 
 def _told(name: str) -> AbstractContextManager[None]:
@@ -98,21 +94,21 @@ def _settle(native: nn.Module) -> None:
             module.layerdrop = 0.0  # type: ignore[assignment]
 
 
-def load_tokenizer(place: str, *, name: str) -> tuple[PairTokenizer, tuple[str, ...]]:
-    """The checkpoint's tokenizer, and what the user should know of it.
+def load_tokenizer(place: str, *, name: str) -> PairTokenizer:
+    """The checkpoint's tokenizer.
 
     Raises:
         BackboneError: There is none, or it cannot be read.
     """
-    with _told(name), quiet(), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with _told(name), quiet(), warnings.catch_warnings():
+        # Marian's recommends a normaliser of punctuation that no tokenizer of transformers calls.
+        warnings.filterwarnings("ignore", message=".*sacremoses")
         import transformers
 
         tokenizer = PairTokenizer(transformers.AutoTokenizer.from_pretrained(place, **NO_CODE))
     if tokenizer.native.pad_token_id is None:
         raise BackboneError(f"The tokenizer of '{name}' has no token for padding", allowed=KINDS)
-    bare = any("sacremoses" in str(warning.message) for warning in caught)
-    return tokenizer, (SACREMOSES,) if bare else ()
+    return tokenizer
 
 
 def output_of(native: Any) -> Output:

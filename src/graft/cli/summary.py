@@ -29,6 +29,8 @@ METRIC_NAMES = {
     "chrf": "chrF",
     "chrf++": "chrF++",
 }
+# sacreBLEU's figures reach 100 and are given with one decimal; all others have three.
+DECIMALS = {"bleu": 1, "chrf": 1, "chrf++": 1}
 # What fits beside each other in a terminal of 80 columns; the report has all of them.
 HEADLINES = (
     ("quadratic_kappa", "mae", "accuracy"),
@@ -114,7 +116,7 @@ def metric_table(result: Json) -> Table:
     for key in headline:
         table.add_column(METRIC_NAMES[key], justify="right", no_wrap=True)
     for name, metrics in rows.items():
-        table.add_row(name, *(figure(metrics.get(key)) for key in headline))
+        table.add_row(name, *(figure(metrics.get(key), DECIMALS.get(key, 3)) for key in headline))
     return table
 
 
@@ -171,7 +173,7 @@ def metric_lines(metrics: Json) -> list[str]:
     lines = []
     for key, value in metrics.items():
         if "value" in value:
-            lines.append(f"{METRIC_NAMES.get(key, key):<22} {figure(value)}")
+            lines.append(f"{METRIC_NAMES.get(key, key):<22} {figure(value, DECIMALS.get(key, 3))}")
         else:
             lines += [escape(key), *(f"  {line}" for line in metric_lines(value))]
     return lines
@@ -197,7 +199,7 @@ def shown_answer(answer: Json) -> str:
     return f"{answer['label']}  {answer['probabilities'][answer['label']]:.3f}"
 
 
-def figure(value: Json | None) -> str:
+def figure(value: Json | None, digits: int = 3) -> str:
     r"""A figure with its interval, its bracket escaped for Rich.
 
     >>> figure({"value": 0.5, "low": 0.41, "high": 0.59})
@@ -205,14 +207,17 @@ def figure(value: Json | None) -> str:
     """
     if value is None:
         return "-"
-    shown, low, high = (_number(value[name]) for name in ("value", "low", "high"))
+    shown, low, high = (_number(value[name], digits) for name in ("value", "low", "high"))
     return f"{shown} \\[{low}, {high}]"
 
 
-def _number(value: float) -> str:
-    """Three decimals, or four digits of what is large.
+def _number(value: float, digits: int = 3) -> str:
+    """So many decimals, or four digits of what is large.
 
-    >>> _number(0.5), _number(5208.04)
-    ('0.500', '5208')
+    >>> _number(0.5), _number(5208.04), _number(-0.0004), _number(31.4159, 1)
+    ('0.500', '5208', '0.000', '31.4')
     """
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
+    if abs(value) >= 10 and digits == 3:
+        return f"{value:.4g}"
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text

@@ -43,7 +43,7 @@ def split(examples: Examples, *, validation: float = 0.2, test: float = 0.2, see
     class gives its share, at least one example as long as one remains for training. So a class
     of one example is in train alone, one of two in train and test, one of three everywhere.
     Labels of several a row, and tenths of a quantity, are treated like classes.
-    Groups, and pictures that are equal byte by byte, stay on one side; with large groups the
+    Groups, and inputs that are equal byte by byte, stay on one side; with large groups the
     shares are met only roughly.
 
     Args:
@@ -78,7 +78,7 @@ def split(examples: Examples, *, validation: float = 0.2, test: float = 0.2, see
 
 
 def duplicates_across(examples: Examples, split: Split) -> list[tuple[int, int]]:
-    """Pairs of rows on two sides of a split whose pictures are equal byte by byte.
+    """Pairs of rows on two sides of a split whose inputs are equal byte by byte.
 
     Each held-out row is paired with the first equal row of train, a test row also with that of
     validation. Only declared parts can hold such pairs.
@@ -125,7 +125,7 @@ def _check(examples: Examples, shares: dict[str, float]) -> None:
         raise DataError(
             f"{examples.source} holds {len(examples)} usable rows of {len(present)} class",
             allowed="at least two classes",
-            next="add pictures of another class",
+            next="add rows of another class",
         )
 
 
@@ -145,7 +145,7 @@ def _check_train(examples: Examples, train: IntArray) -> None:
             f"No training example of {', '.join(missing[:10])} is among the {len(train)} usable "
             f"training rows of {examples.source}",
             allowed="at least one training example of every class",
-            next="add training pictures of these classes, or remove them from the other parts",
+            next="add training rows of these classes, or remove them from the other parts",
         )
 
 
@@ -172,7 +172,7 @@ def _check_test(examples: Examples, tested: IntArray) -> None:
         f"No test part can be held out of {examples.source}: every class {reason}",
         allowed="a class with two examples"
         + (" in two groups" if examples.groups is not None else ""),
-        next="add pictures, or give a test set with --test",
+        next="add rows, or give a test set with --test",
     )
 
 

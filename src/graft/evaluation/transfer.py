@@ -148,11 +148,21 @@ def compared(
     one = np.ones((1, rows))
     scores = [float(measure(one)[metric][0]) for measure in (model, baseline)]
     message = (
-        f"{VERDICTS[helps]}: {_words(metric)} {scores[0]:.3f} against {scores[1]:.3f} for "
-        f"{_words(against)} on {rows} test examples, a difference of {difference.value:+.3f} "
-        f"(95 % interval {difference.low:+.3f} to {difference.high:+.3f})."
+        f"{VERDICTS[helps]}: {_words(metric)} {_unsigned(scores[0]):.3f} against "
+        f"{_unsigned(scores[1]):.3f} for {_words(against)} on {rows} test examples, a difference "
+        f"of {_unsigned(difference.value):+.3f} (95 % interval {_unsigned(difference.low):+.3f} to "
+        f"{_unsigned(difference.high):+.3f})."
     )
     return {"helps": helps, **told, "difference": difference.to_dict(), "message": message}
+
+
+def _unsigned(value: float) -> float:
+    """Three decimals, and no minus sign in front of zero.
+
+    >>> f"{_unsigned(-0.0004):+.3f}"
+    '+0.000'
+    """
+    return round(value, 3) + 0.0
 
 
 def _words(name: str) -> str:

@@ -78,7 +78,8 @@ def _main(figures: Json, kind: str) -> str:
     if number(figure, "value") is None:
         return ""
     known = metric(name)
-    return f"{known.title} {with_interval(figure, in_percent=known.percent)}"
+    said = with_interval(figure, in_percent=known.percent, digits=known.digits)
+    return f"{known.title} {said}"
 
 
 def _grafted(result: Json) -> str:
@@ -231,7 +232,8 @@ def _short(figures: Json, kind: str) -> str:
     figure, known = part(figures, MAIN[kind]), metric(MAIN[kind])
     if number(figure, "value") is None:
         return ""
-    return with_interval(figure, in_percent=known.percent).partition(" ")[0]
+    said = with_interval(figure, in_percent=known.percent, digits=known.digits)
+    return said.partition(" ")[0]
 
 
 def _accuracy(title: str, figure: Json) -> Json:

@@ -76,7 +76,8 @@ def _cell(figures: Json, name: str) -> blocks.Cell:
     figure = part(figures, name)
     if number(figure, "value") is None:
         return "not measured"
-    return blocks.unbroken(with_interval(figure, in_percent=metric(name).percent))
+    known = metric(name)
+    return blocks.unbroken(with_interval(figure, in_percent=known.percent, digits=known.digits))
 
 
 def _forest(name: str, sources: list[tuple[str, Json, bool]]) -> Json:

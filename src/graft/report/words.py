@@ -21,11 +21,13 @@ class Metric:
         title: The name in words.
         percent: Shown in per cent; otherwise as a plain number.
         higher_is_better: The direction of improvement.
+        digits: Decimals of a plain number.
     """
 
     title: str
     percent: bool
     higher_is_better: bool
+    digits: int = 3
 
 
 METRICS = {
@@ -42,9 +44,9 @@ METRICS = {
     "quadratic_kappa": Metric("Quadratic kappa", percent=False, higher_is_better=True),
     "rmse": Metric("Root mean square error", percent=False, higher_is_better=False),
     "r2": Metric("R²", percent=False, higher_is_better=True),
-    "bleu": Metric("BLEU", percent=False, higher_is_better=True),
-    "chrf": Metric("chrF", percent=False, higher_is_better=True),
-    "chrf++": Metric("chrF++", percent=False, higher_is_better=True),
+    "bleu": Metric("BLEU", percent=False, higher_is_better=True, digits=1),
+    "chrf": Metric("chrF", percent=False, higher_is_better=True, digits=1),
+    "chrf++": Metric("chrF++", percent=False, higher_is_better=True, digits=1),
     "spearman": Metric("Spearman correlation", percent=False, higher_is_better=True),
 }
 
@@ -149,17 +151,19 @@ def whole(value: float | None) -> str:
     return ABSENT if value is None else f"{round(value):,}".replace("-", MINUS)
 
 
-def with_interval(figure: Json, *, in_percent: bool) -> str:
+def with_interval(figure: Json, *, in_percent: bool, digits: int = 3) -> str:
     """A figure with its 95 % interval.
 
     >>> with_interval({"value": 0.934, "low": 0.912, "high": 0.951}, in_percent=True)
     '93.4% (91.2 to 95.1)'
+    >>> with_interval({"value": 31.42, "low": 29.0, "high": 33.9}, in_percent=False, digits=1)
+    '31.4 (29.0 to 33.9)'
     """
     value, low, high = (number(figure, name) for name in ("value", "low", "high"))
-    text = percent(value) if in_percent else decimal(value)
+    text = percent(value) if in_percent else decimal(value, digits)
     if value is None or low is None or high is None:
         return text
-    scale, digits = (100, 1) if in_percent else (1, 3)
+    scale, digits = (100, 1) if in_percent else (1, digits)
     return f"{text} ({decimal(scale * low, digits)} to {decimal(scale * high, digits)})"
 
 

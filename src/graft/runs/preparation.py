@@ -111,10 +111,9 @@ def prepare(
     refuse_pointless(examples, tuple(digests))
     parts = split(examples, validation=recipe.validation, seed=recipe.seed)
     facts = opened.facts(examples.source, digests)
-    told = (*examples.notes, *getattr(backbone, "notes", ()))
     findings = look_before(examples, parts, opened, tuple(digests))
     faults = [sentence(finding) for finding in findings if finding.severity == "fault"]
-    warnings = (*_leaks(examples, parts), *told, *faults, *facts.get("notes", ()))
+    warnings = (*_leaks(examples, parts), *examples.notes, *faults, *facts.get("notes", ()))
     return Prepared(examples, tuple(digests), opened, parts, facts, warnings, findings, recipe.size)
 
 
