@@ -11,8 +11,11 @@ import pytest
 import sacrebleu
 
 import graft
+from graft.cli.main import main
 from graft.errors import DataError, UserError
 from graft.model import Model
+from graft.training import loop
+from graft.types import Batch, Json
 from tests.tiny_pairs import reversal
 
 NEW = reversal(40, seed=9, longest=5)
@@ -98,6 +101,7 @@ def test_a_loaded_model_says_the_same(translator: Model) -> None:
     assert again.network.backbone.spec == translator.network.backbone.spec
 
 
+QUICK: Json = {"task": "translation", "size": 20, "beams": 1, "threads": 1}
 STRATEGIES = ("top-k:1", "top-k:3", "gradual:2", "lora:2", "lp-ft+ema+wise", "bias-only")
 
 
@@ -142,3 +146,48 @@ def test_what_cannot_be_meant_is_refused(tiny_marian: Path) -> None:
         graft.fit(pairs, task="translation", backbone=str(tiny_marian), strategy="linear-probe")
     with pytest.raises(UserError, match="shares its weights with the frozen embeddings"):
         graft.fit(pairs, task="translation", backbone=str(tiny_marian), strategy="head")
+
+
+class KilledError(BaseException):
+    """Stands for the end of a process: nothing may catch it."""
+
+
+def test_a_killed_run_goes_on_to_the_same_bytes(tiny_marian: Path, tmp_path: Path) -> None:
+    table = tmp_path / "pairs.tsv"
+    table.write_text("".join(f"{a}\t{b}\n" for a, b in reversal(60)), encoding="utf-8")
+    settings = {**QUICK, "backbone": str(tiny_marian), "strategy": "top-k:3", "epochs": 3}
+    steps, step_on = list[int](), loop.Loop.step_on
+
+    def broken(self: loop.Loop, group: list[Batch]) -> None:
+        steps.append(1)
+        if len(steps) == 5:
+            raise KilledError
+        step_on(self, group)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop.Loop, "step_on", broken)
+        with pytest.raises(KilledError):
+            graft.fit(str(table), **settings, checkpoint_every=0, out=tmp_path / "killed")
+    again = graft.fit(resume=tmp_path / "killed")
+    whole = graft.fit(str(table), **settings, checkpoint_every=0, out=tmp_path / "whole")
+    assert again.result["metrics"] == whole.result["metrics"]
+    assert again.result["baseline"] == whole.result["baseline"]
+    assert _weights(tmp_path / "killed") == _weights(tmp_path / "whole")
+
+
+def _weights(run: Path) -> bytes:
+    return (run / "model" / "model.safetensors").read_bytes()
+
+
+def test_a_rate_is_suggested_on_the_command_line(
+    tiny_marian: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "pairs.tsv"
+    table.write_text("".join(f"{a}\t{b}\n" for a, b in reversal(60)), encoding="utf-8")
+    command = ["lr", str(table), "--task", "translation", "--backbone", str(tiny_marian)]
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--size", "20", "--steps", "20", "--json"])
+    assert not ended.value.code
+    found = json.loads(capsys.readouterr().out)
+    assert found["phase"] == "full"
+    assert 1e-7 < found["suggestion"] <= 0.1

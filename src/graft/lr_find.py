@@ -22,6 +22,7 @@ def lr(
     input: str | None = None,  # noqa: A002 - the command line's name
     label: str | None = None,
     group: str | None = None,
+    task: str | None = None,
     backbone: str | None = None,
     weights: str | None = None,
     size: int | None = None,
@@ -45,12 +46,13 @@ def lr(
 
     Args:
         data: As for `fit`.
-        input: Column of paths or pictures, in tables.
+        input: Column of paths, pictures or texts, in tables.
         label: Column of labels, in tables.
         group: Column whose values must not be split over train and test.
+        task: As for `fit`; languages and prefix of a translation stand in `recipe`.
         backbone: `bundled`, a timm name or a folder.
         weights: `pretrained`, `random` or a weights file.
-        size: Height and width in pixels instead of the checkpoint's own.
+        size: Height and width in pixels, or longest text in tokens, instead of the checkpoint's.
         head: `linear`, or `mlp:WIDTH[,WIDTH]`.
         strategy: As for `fit`.
         batch_size: Rows per batch.

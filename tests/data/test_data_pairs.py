@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from graft.data import read, read_inputs, split
@@ -48,8 +51,10 @@ def test_files(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text(
         "\n".join(["id,english,german", *(f'{n},"{a}","{b}"' for n, (a, b) in enumerate(PAIRS))])
     )
-    rows = [json.dumps({"translation": {"en": a, "de": b}}) for a, b in PAIRS]
-    (tmp_path / "rows.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    rows = [{"translation": {"en": a, "de": b}} for a, b in PAIRS]
+    lines = [json.dumps(row) for row in rows]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
     bare = pairs_of(tmp_path / "bare.tsv")
     assert said(bare) == PAIRS
     assert "has no header" in bare.notes[0]
@@ -57,6 +62,8 @@ def test_files(tmp_path: Path) -> None:
         pairs_of(tmp_path / "named.tsv"),
         pairs_of(tmp_path / "table.csv", input="english", label="german"),
         pairs_of(tmp_path / "rows.jsonl"),
+        pairs_of(tmp_path / "rows.parquet"),
+        pairs_of(datasets.Dataset.from_list(rows)),
     ):
         assert said(named) == PAIRS
         assert "header" not in " ".join(named.notes)
@@ -128,3 +135,11 @@ def test_inputs_to_translate_keep_their_place(tmp_path: Path) -> None:
     assert [type(item) for item in found] == [Text, Unreadable, Text, Unreadable, Text]
     table = read_inputs([str(tmp_path / "table.csv")], TRANSLATION)
     assert [item.content for item in table if isinstance(item, Text)] == ["this", "that"]
+
+
+def test_one_pair_and_none_are_too_few() -> None:
+    with pytest.raises(DataError, match=r"No test part .* of the 1 usable rows") as told:
+        split(pairs_of(PAIRS[:1]), seed=0)
+    assert "two rows of two groups" in str(told.value)
+    with pytest.raises(DataError, match="No pairs of texts were given"):
+        pairs_of([])

@@ -19,6 +19,7 @@ def lr(
     input: Input = None,  # noqa: A002 - the option's name
     label: Label = None,
     group: Group = None,
+    task: Annotated[str | None, typer.Option(help="As for graft fit. [found]")] = None,
     weights: Weights = None,
     size: Size = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows per batch. [32]")] = None,
@@ -50,6 +51,7 @@ def lr(
             input=input,
             label=label,
             group=group,
+            task=task,
             weights=weights,
             size=size,
             batch_size=batch_size,

@@ -185,6 +185,8 @@ def _tables(source: object, wanted: Wanted) -> tuple[list[Columns], list[str]]:
         return _file(Path(source).expanduser(), str(source), wanted)
     if _is_pairs(source):
         return [columns_of(dict(zip(("source", "target"), _unzipped(source), strict=True)))], []
+    if isinstance(source, (list, dict)) and not source:
+        raise DataError("No pairs of texts were given", allowed=_ALLOWED)
     if is_columns(source):
         found = columns_of(source)
         if set(found.cells) == {"input", "label"}:

@@ -165,6 +165,12 @@ def _check_tasks(examples: Examples, train: IntArray) -> None:
 def _check_test(examples: Examples, tested: IntArray) -> None:
     if len(tested):
         return
+    if not is_plain(examples.tasks):
+        raise DataError(
+            f"No test part can be held out of the {len(examples)} usable rows of {examples.source}",
+            allowed="two rows" + (" of two groups" if examples.groups is not None else ""),
+            next="add rows, or give a test set with --test",
+        )
     reason = "has one example only"
     if examples.groups is not None:
         reason = "lies in one group only, or shares one with such a class"

@@ -59,6 +59,8 @@ class Lora(Strategy):
         from peft import LoraConfig
         from peft.tuners.lora import LoraModel
 
+        from graft.strategies.lora_linear import FusedLinear
+
         backbone = network.backbone
         targets = adaptable(backbone)
         if not targets:
@@ -73,6 +75,8 @@ class Lora(Strategy):
             use_dora=self.magnitude,
             target_modules=targets,
         )
+        if not self.magnitude:
+            config._register_custom_module({nn.Linear: FusedLinear})
         plain = backbone.blocks
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
