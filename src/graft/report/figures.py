@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from graft.report.svg import ACCENT, GRID, INK, MUTED, ON_ACCENT, SECOND, Margins, draw
@@ -97,12 +98,13 @@ def forest(data: Json, alt: str) -> str:
     """One metric of the model and its baselines as dots with intervals.
 
     Args:
-        data: `in_percent` and `rows`, each with `name`, `own` (the model's, or a baseline's),
-            `value`, `low`, `high` (low and high may be None).
+        data: `in_percent`, `digits` (of plain numbers; 3 where it is missing) and `rows`, each with
+            `name`, `own` (the model's, or a baseline's), `value`, `low`, `high` (low and high may
+            be None).
         alt: The chart in words.
     """
     rows = data["rows"]
-    write = percent if data["in_percent"] else decimal
+    write = percent if data["in_percent"] else partial(decimal, digits=data.get("digits", 3))
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()

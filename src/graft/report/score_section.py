@@ -91,7 +91,7 @@ def _forest(name: str, sources: list[tuple[str, Json, bool]]) -> Json:
         if number(part(figures, name), "value") is not None
     ]
     known = metric(name)
-    data = {"rows": rows, "in_percent": known.percent}
+    data = {"rows": rows, "in_percent": known.percent, "digits": known.digits}
     caption = _title(name)
     return blocks.chart("forest", caption, f"{caption}: the model beside the baselines", data)
 
