@@ -56,7 +56,7 @@ def updated(
 
 class _Updated(Function):
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         x: Tensor,
         weight: Tensor,
