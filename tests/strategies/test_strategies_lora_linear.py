@@ -11,7 +11,8 @@ from peft import LoraConfig
 from peft.tuners.lora import Linear
 from torch import Tensor, nn
 
-from graft.strategies.lora_linear import FusedLinear, updated
+from graft.strategies.lora import fused_linear
+from graft.strategies.lora_linear import updated
 
 
 def layers(*, bias: bool) -> tuple[nn.Module, nn.Module]:
@@ -20,7 +21,8 @@ def layers(*, bias: bool) -> tuple[nn.Module, nn.Module]:
     config = LoraConfig(r=3, lora_alpha=16)
     base = nn.Linear(5, 4, bias=bias).requires_grad_(False)
     plain = Linear(base, "default", config, r=3, lora_alpha=16)
-    fused = FusedLinear(copy.deepcopy(base), "default", config, r=3, lora_alpha=16)
+    kind: Any = fused_linear()
+    fused: nn.Module = kind(copy.deepcopy(base), "default", config, r=3, lora_alpha=16)
     up: Any = plain.lora_B["default"].weight
     nn.init.normal_(up)
     fused.load_state_dict(plain.state_dict())

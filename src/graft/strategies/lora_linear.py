@@ -9,29 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from peft.tuners.lora import Linear
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import Function
 
 
-class FusedLinear(Linear):
-    """peft's layer; on a CPU one operation computes it."""
-
-    def forward(self, x: Tensor, *args: Any, **named: Any) -> Tensor:
-        """The adapted layer's output (..., O) for inputs (..., I)."""
-        base: Any = self.base_layer
-        if self.merged or self.disable_adapters or _computed_apart(x, base, args, named):
-            plain: Tensor = super().forward(x, *args, **named)
-            return plain
-        (name,) = self.active_adapters
-        down: Any = self.lora_A[name].weight
-        up: Any = self.lora_B[name].weight
-        return updated(x, base.weight, base.bias, down, up, self.scaling[name])
-
-
-def _computed_apart(x: Tensor, base: nn.Linear, args: tuple[Any, ...], named: Any) -> bool:
-    mixed = x.device.type != "cpu" or torch.is_autocast_enabled("cpu")
-    return mixed or x.dtype != base.weight.dtype or bool(args) or bool(named)
+def waits_for_memory(x: Tensor, weight: Tensor) -> bool:
+    """Whether `updated` is worth while: on a CPU, in one precision."""
+    return (
+        x.device.type == "cpu" and x.dtype == weight.dtype and not torch.is_autocast_enabled("cpu")
+    )
 
 
 def updated(
