@@ -100,11 +100,10 @@ def fused_linear() -> type[nn.Module]:
     from peft.tuners.lora import Linear
 
     class FusedLinear(Linear):
-        def forward(self, x: Tensor, *args: Any, **named: Any) -> Tensor:
+        def forward(self, x: Tensor) -> Tensor:
             base: Any = self.base_layer
-            plain = self.merged or self.disable_adapters or args or named
-            if plain or not waits_for_memory(x, base.weight):
-                found: Tensor = super().forward(x, *args, **named)
+            if self.merged or self.disable_adapters or not waits_for_memory(x, base.weight):
+                found: Tensor = super().forward(x)
                 return found
             (name,) = self.active_adapters
             down: Any = self.lora_A[name].weight
