@@ -6,8 +6,8 @@ A small Marian model with a vocabulary of its own is trained on one kind of line
 without a full stop at the end, which do not begin as sentences do) and fine-tuned on a few hundred
 of another kind (sentences). On sentences that neither has seen it stands beside itself before
 fine-tuning, and beside the same model trained from scratch on the few hundred alone, which trains
-for as many steps as help it (early stopping decides). No test sentence has a near twin among what was trained on: lines that
-share 70 % of their words are on one side only.
+for as many steps as help it (early stopping decides). No test sentence has a near twin among what
+was trained on: lines that share 70 % of their words are on one side only.
 """
 
 from __future__ import annotations

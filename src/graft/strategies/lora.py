@@ -100,7 +100,10 @@ def fused_linear() -> type[nn.Module]:
     from peft.tuners.lora import Linear
 
     class FusedLinear(Linear):
+        """The same layer with a forward and a backward pass of its own."""
+
         def forward(self, x: Tensor) -> Tensor:
+            """Inputs (..., I) to the adapted layer's outputs (..., O)."""
             base: Any = self.base_layer
             if self.merged or self.disable_adapters or not waits_for_memory(x, base.weight):
                 found: Tensor = super().forward(x)
