@@ -34,7 +34,7 @@ DEFAULTS = MappingProxyType(
         "walkthrough": Settings(5000, 1000, 10, 10, 3, _CORES, DATA),
         "photos": Settings(800, 200, 5, 2, 2, _CORES, DATA),
         "stage4": Settings(800, 200, 5, 2, 2, _CORES, DATA),
-        "prefix": Settings(320, 0, 0, 0, 3, _CORES, DATA),
+        "prefix": Settings(640, 0, 0, 0, 2, _CORES, DATA),
         "memory": Settings(100_000, 10_000, 2, 0, 1, _CORES, DATA),
     }
 )

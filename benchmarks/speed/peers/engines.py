@@ -31,7 +31,9 @@ def _eager(model: nn.Module, _example: Array, _threads: int) -> Engine:
 def _folded(model: nn.Module, example: Array, threads: int) -> Engine:
     from torch.fx.experimental.optimization import fuse
 
-    return _eager(fuse(model), example, threads)
+    # Models without BatchNorm have nothing to fold, and not all of them can be traced.
+    foldable = any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+    return _eager(fuse(model) if foldable else model, example, threads)
 
 
 def _onnxruntime(model: nn.Module, example: Array, threads: int) -> Engine:
