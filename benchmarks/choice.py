@@ -1,22 +1,24 @@
 """What `graft fit --budget` is worth: its test accuracy and cost beside an exhaustive grid's.
 
-    python -m benchmarks.choice DATA... [--backbones A B] [--budget 10m] [--small] [--json]
+    python -m benchmarks.choice DATA... [--backbones A B] [--budget 10m] [--grids FOLDER] [--json]
     python -m benchmarks.sets FOLDER                # writes small sets
 
 The grid trains every strategy at every frozen depth and rate on every backbone to the end, and is
 scored on the test part: its best is an oracle that no honest choice can beat but by luck. The goal:
 at most one point below it, at a tenth of its cost. The test part is the same for all, by the seed.
 Beside it stand what needs no choice: always the probe, and always LP-FT. Costs are processor time,
-the choice's with an empty bank and the grid's with a filled one. `--small` takes two points of the
-grid, to try the script.
+the choice's with an empty bank and the grid's with a filled one. `--grids` keeps every run of the
+grid in a file for each data set, and trains only what is not there, so that another search can be
+compared with the same grid. `--small` takes two points of the grid, to try the script.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import process_time
 
@@ -27,9 +29,12 @@ from graft.training.rates import phase_rate
 from graft.types import Json
 
 FACTORS = (1 / 9, 1 / 3, 1.0, 3.0, 9.0)
+SHARED = ("weights", "size", "epochs", "threads", "seed", "input", "label")
 
 
-def grid(backbone: str, weights: str, size: int | None, small: bool) -> Iterator[tuple[bool, Json]]:
+def grid(
+    backbone: str, weights: str, size: int | None, factors: Sequence[float], small: bool
+) -> Iterator[tuple[bool, Json]]:
     """Settings of every run (the probe, then each strategy, depth and rate), and whether the rate
     is the one that needs no choice."""
     yield True, {"backbone": backbone, "strategy": "linear-probe"}
@@ -38,7 +43,7 @@ def grid(backbone: str, weights: str, size: int | None, small: bool) -> Iterator
     depths = sorted({max(1, len(blocks) * part // 4) for part in (1, 2, 3)})
     for strategy in ["lp-ft"] if small else ["lp-ft", "full", *(f"top-k:{k}" for k in depths)]:
         own = phase_rate(build_strategy(strategy).phases(blocks)[-1], model, "adamw")
-        for factor in (1.0,) if small else FACTORS:
+        for factor in factors:
             settings = {"backbone": backbone, "strategy": strategy, "lr": own * factor}
             yield factor == 1.0, settings
 
@@ -53,32 +58,63 @@ def timed(data: str, settings: Json) -> tuple[float, float, Json]:
 
 
 def measure(data: str, given: argparse.Namespace) -> Json:
-    """The choice first, with a bank of its own time, then the grid with the filled one."""
-    shared: Json = {"weights": given.weights, "size": given.size, "epochs": given.epochs}
-    shared |= {"threads": given.threads, "seed": given.seed}
-    names = ",".join(given.backbones)
-    chosen, cost, result = timed(data, {**shared, "backbone": names, "budget": given.budget})
+    """The choice with an empty bank, then what is missing of the grid with the filled one."""
+    shared: Json = {name: getattr(given, name) for name in SHARED}
+    bank = os.environ.get("GRAFT_CACHE")
+    with tempfile.TemporaryDirectory() as empty:
+        os.environ["GRAFT_CACHE"] = empty
+        names = ",".join(given.backbones)
+        chosen, cost, result = timed(data, {**shared, "backbone": names, "budget": given.budget})
+    os.environ.pop("GRAFT_CACHE")
+    os.environ |= {"GRAFT_CACHE": bank} if bank else {}
+    return compared(chosen, cost, result, whole_grid(data, given, shared))
+
+
+def whole_grid(data: str, given: argparse.Namespace, shared: Json) -> list[Json]:
+    """Every run of the grid, from the file as far as it is there."""
+    file = given.grids / f"{Path(data).stem}.json" if given.grids else None
+    known = json.loads(file.read_text()) if file and file.exists() else []
+    done = {key_of(run): run for run in known}
     runs = []
+    factors = (1.0,) if given.small else given.factors
     for name in given.backbones:
-        for own, settings in grid(name, given.weights, given.size, given.small):
-            accuracy, seconds, _ = timed(data, {**shared, **settings})
-            runs.append({**settings, "own": own, "accuracy": accuracy, "seconds": seconds})
+        for own, point in grid(name, given.weights, given.size, factors, given.small):
+            settings = {**shared, **point}
+            run = done.get(key_of({"settings": settings}))
+            if run is None:
+                accuracy, seconds, result = timed(data, settings)
+                run = {"settings": settings, "own": own, "accuracy": accuracy, "seconds": seconds}
+                run["validation"] = result["metrics"]["validation"]
+                known.append(run)
+                if file:
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_text(json.dumps(known, indent=1))
+            runs.append(run)
+    return runs
+
+
+def key_of(run: Json) -> str:
+    """What a run of the grid is known by."""
+    return json.dumps(run["settings"], sort_keys=True)
+
+
+def compared(chosen: float, cost: float, result: Json, runs: list[Json]) -> Json:
+    """The choice beside the grid's best, and beside what needs no choice."""
     best = max(runs, key=lambda run: float(run["accuracy"]))
     fixed = {
         name: max(
-            (run["accuracy"] for run in runs if run["strategy"] == name and run["own"]),
+            (run["accuracy"] for run in runs if run["settings"]["strategy"] == name and run["own"]),
             default=float("nan"),
         )
         for name in ("linear-probe", "lp-ft")
     }
-    total = sum(float(run["seconds"]) for run in runs)
     return {
         "chosen": {**result["search"]["winner"], "accuracy": chosen, "seconds": cost},
-        "best": best,
+        "best": {**best["settings"], **best},
         "fixed": fixed,
         "tried": result["search"]["tried"],
         "points_lost": 100 * (float(best["accuracy"]) - chosen),
-        "cost_ratio": cost / total,
+        "cost_ratio": cost / sum(float(run["seconds"]) for run in runs),
         "grid": runs,
     }
 
@@ -94,6 +130,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--input")
+    parser.add_argument("--label")
+    parser.add_argument("--grids", type=Path)
+    parser.add_argument("--factors", nargs="+", type=float, default=FACTORS)
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()

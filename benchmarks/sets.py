@@ -1,11 +1,12 @@
 """Small sets that choices are measured on: scans, pictograms, texts and drawings.
 
-    python -m benchmarks.sets FOLDER [--theme THEME] [--texts TABLE]
+    python -m benchmarks.sets FOLDER [--themes THEME...] [--texts TABLE]
 
 Writes into FOLDER handwritten digits (scikit-learn's scans) with 5, 20 and 60 examples a class;
 drawings and invented characters that the pretraining generator draws with a seed of its own; the
-pictograms of an icon theme by context folder (the Debian package mate-icon-theme, unpacked:
-`THEME` is its 48x48); and texts with their sections (a table with columns text, label and group).
+pictograms of icon themes by context folder, half of them for testing (Debian's mate-icon-theme and
+oxygen-icon-theme, unpacked: `THEME` is the folder 48x48); and texts with their sections (a table
+with columns text, label and group).
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ import numpy as np
 import torch
 
 from benchmarks.bundled_pictograms import collect
-from graft.types import ByteArray, IntArray
+from graft.types import ByteArray
 
 DIGIT_SHOTS = (5, 20, 60)
 DIGIT_TEST = 600
 SIDE = 48
 DRAWN_CLASSES, DRAWN_ROWS, DRAWN_TEST, DRAWN_SEED = 12, 400, 600, 77_001
-PICTOGRAMS, TEXT_GROUPS, TEST_GROUPS = 400, 260, 400
+TEXT_GROUPS, TEST_GROUPS = 260, 400
 
 
 def write_digits(folder: Path) -> list[Path]:
@@ -77,18 +78,20 @@ def as_bytes(pictures: torch.Tensor) -> ByteArray:
     return (pictures.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
 
 
-def write_pictograms(folder: Path, theme: Path) -> list[Path]:
-    """Distinct pictures of the theme in class folders; what is not trained on is tested on."""
-    whole, target = folder / "all-pictograms", folder / "pictograms"
+def write_pictograms(folder: Path, theme: Path) -> Path:
+    """Distinct pictures of the theme in class folders; every other one is tested on."""
+    name = f"pictograms-{theme.parent.name if theme.parent.name != 'base' else theme.parts[-3]}"
+    whole, target = folder / "all-pictograms", folder / name
     collect(theme, whole)
-    paths = sorted(whole.rglob("*.png"))
-    training = {*chosen_rows(len(paths), PICTOGRAMS).tolist()}
-    for row, path in enumerate(paths):
-        kind = target / ("train" if row in training else "test") / path.parent.name
-        kind.mkdir(parents=True, exist_ok=True)
-        shutil.move(path, kind / path.name)
+    for kind in sorted(whole.iterdir()):
+        paths = sorted(kind.iterdir())
+        order = np.random.default_rng(0).permutation(len(paths))
+        for turn, row in enumerate(order):
+            part = target / ("test" if turn % 2 else "train") / kind.name
+            part.mkdir(parents=True, exist_ok=True)
+            shutil.move(paths[row], part / paths[row].name)
     shutil.rmtree(whole)
-    return [target]
+    return target
 
 
 def write_texts(folder: Path, table: Path) -> list[Path]:
@@ -106,22 +109,16 @@ def write_texts(folder: Path, table: Path) -> list[Path]:
     return [path]
 
 
-def chosen_rows(count: int, most: int) -> IntArray:
-    """At most `most` row numbers, the same on every call."""
-    return np.sort(np.random.default_rng(0).permutation(count)[:most]).astype(np.int64)
-
-
 def main() -> None:
     """Parse and write; prints the paths."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--theme", type=Path)
+    parser.add_argument("--themes", type=Path, nargs="+", default=[])
     parser.add_argument("--texts", type=Path)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     found = [*write_digits(given.folder), *write_drawn(given.folder)]
-    if given.theme:
-        found += write_pictograms(given.folder, given.theme)
+    found += [write_pictograms(given.folder, theme) for theme in given.themes]
     if given.texts:
         found += write_texts(given.folder, given.texts)
     print("\n".join(map(str, found)))

@@ -117,6 +117,8 @@ def test_a_run_of_several_tasks_tells_each_by_column(together: Model, table: Pat
     found = evaluate(again, table)
     assert found["counts"]["test"] == 60
     assert set(found["metrics"]["edges"]) >= {"mean_average_precision", "micro_f1"}
+    with pytest.raises(DataError, match=r"3 tasks, and the label columns named are: shape\b"):
+        evaluate(again, table, label="shape")
     manifest = json.loads((together.folder / "model" / "graft.json").read_text())
     assert [(t["name"], t["outputs"]) for t in manifest["tasks"]] == [
         ("shape", [0, 2]),

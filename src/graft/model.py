@@ -141,9 +141,10 @@ class Model:
         Args:
             data: Any source that `fit` takes. Where it declares a test part, only that counts.
             input: Column of paths, pictures or texts.
-            label: Column of labels. Numbers and sets of labels are looked for where the model was
-                trained to find them.
-            labels: Several label columns, in the order of the model's tasks.
+            label: Column of labels, of a model with one. Numbers and sets of labels are looked
+                for where the model was trained to find them.
+            labels: Several label columns, in the order of the model's tasks; left out, those that
+                bear the tasks' names.
             group: Column whose values are resampled as wholes.
 
         Returns:
@@ -152,15 +153,17 @@ class Model:
             `metrics` nests by column, and `tasks` holds the rest.
 
         Raises:
-            DataError: The source cannot be read, or holds a label that the model does not know.
+            DataError: The source cannot be read, or holds a label that the model does not know;
+                or there are not as many label columns as tasks.
         """
         several = len(self.tasks) > 1
         columns = tuple(labels) or tuple(task.name for task in self.tasks if several)
         if label is None and not is_plain(self.tasks) and not several:
             label = self.tasks[0].column
-        if several and len(columns) != len(self.tasks):
+        if several and (label is not None or len(columns) != len(self.tasks)):
+            named = ", ".join(columns if label is None else [label])
             raise DataError(
-                f"{len(columns)} label columns are named for {len(self.tasks)} tasks",
+                f"The model has {len(self.tasks)} tasks, and the label columns named are: {named}",
                 allowed=", ".join(task.name for task in self.tasks),
                 next="name one column for each task with --labels, in this order",
             )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score, mean_absolute_error
 
-from graft.evaluation.ordered import bootstrap_ordered, ordered_figures
+from graft.evaluation.ordered import bootstrap_ordered, kappa_gains, ordered_figures
 
 
 def test_figures_equal_scikit_learns_also_with_rows_that_count_several_times() -> None:
@@ -29,6 +29,16 @@ def test_always_the_same_answer_has_no_kappa_and_all_right_has_one() -> None:
     assert bootstrap_ordered(same, targets)["quadratic_kappa"].value == pytest.approx(0)
     assert bootstrap_ordered(np.eye(3)[targets], targets)["quadratic_kappa"].value == 1
     assert "quadratic_kappa" not in bootstrap_ordered(same, np.zeros(6, dtype=np.int64))
+
+
+def test_the_mean_of_what_rows_add_is_kappa() -> None:
+    random = np.random.default_rng(2)
+    targets = random.integers(0, 4, 60)
+    probabilities = random.dirichlet(np.ones(4), size=60)
+    kappa = cohen_kappa_score(targets, probabilities.argmax(1), weights="quadratic")
+    assert kappa_gains(probabilities, targets).mean() == pytest.approx(kappa)
+    assert (kappa_gains(np.eye(4)[targets], targets) == 1).all()
+    assert kappa_gains(np.eye(4)[[1, 1]], np.array([1, 1])).tolist() == [1.0, 1.0]
 
 
 def test_intervals_hold_the_value() -> None:

@@ -141,6 +141,7 @@ def pulled(objective: Famo, steps: int = 60) -> tuple[float, list[float]]:
         assert model.shared.grad is not None
         with torch.no_grad():
             model.shared.sub_(0.01 * model.shared.grad.sign())
+        objective.after_step()
     return float(model.shared.detach()), objective.weights.detach().tolist()
 
 
@@ -148,6 +149,37 @@ def test_famo_does_not_see_the_scale_of_a_loss() -> None:
     (plain, weights), (scaled, others) = pulled(famo()), pulled(famo(1000.0))
     assert scaled == pytest.approx(plain, abs=1e-4)
     assert others == pytest.approx(weights, abs=1e-4)
+
+
+@pytest.mark.parametrize("cuts", [[8], [5, 3], [2, 1, 5]])
+def test_famo_moves_once_a_step_by_all_its_rows(cuts: list[int]) -> None:
+    """Whatever the pieces of a step, also where labels are missing."""
+    targets = torch.tensor([[0.3, -1.0], [0.9, torch.nan]] * 4)
+    objective, model = famo(), Shared()
+    for step in range(5):
+        for piece in targets.split(cuts):
+            objective(model, Batch(torch.zeros(len(piece), 1), piece))
+        with torch.no_grad():
+            model.shared.add_(0.1 + step / 100)
+        objective.after_step()
+    objective(model, Batch(torch.zeros(8, 1), targets))
+    whole, plain = famo(), Shared()
+    for step in range(6):
+        whole(plain, Batch(torch.zeros(8, 1), targets))
+        with torch.no_grad():
+            plain.shared.add_(0.1 + step / 100)
+        whole.after_step()
+    assert whole._optimizer.state[whole.weights]["step"] == 5
+    assert objective.weights.tolist() == pytest.approx(whole.weights.tolist(), abs=1e-7)
+    assert objective.weights.tolist() != [0.0, 0.0]
+
+
+def test_what_was_undone_does_not_move_famos_weights() -> None:
+    objective, model = famo(), Shared()
+    batch = Batch(torch.zeros(4, 1), torch.tensor([[1.0, -1.0]] * 4))
+    objective(model, batch)  # no step came of it: the weights went back
+    objective(model, batch)
+    assert objective.weights.tolist() == [0.0, 0.0]
 
 
 def test_famo_gives_more_to_the_task_whose_loss_falls_less() -> None:
@@ -168,7 +200,7 @@ def test_famo_shows_the_scaled_mean_and_ignores_calls_without_gradient() -> None
     with torch.no_grad():
         objective(AS_IT_IS, batch)
     assert isinstance(objective, Famo)
-    assert objective._before is None
+    assert not objective._before
     found = objective(AS_IT_IS, batch)
     assert {k: float(v) for k, v in found.items()} == pytest.approx(
         {k: float(v) for k, v in wanted.items()}

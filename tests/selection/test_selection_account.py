@@ -45,4 +45,4 @@ def test_the_winner_is_set_beside_the_first_result() -> None:
     assert "nothing else beat the first result (accuracy 80.0 %" in winner_line(
         first, first, "accuracy"
     )
-    assert "won on folds" in winner_line(trial("full", None), first, "accuracy")
+    assert "no held-out rows" in winner_line(trial("full", None), first, "accuracy")

@@ -42,6 +42,14 @@ def test_only_what_is_better_displaces_another(keeper: Keeper) -> None:
     assert first.attempt is None
 
 
+def test_a_rival_must_lead_by_more_than_luck_and_the_favourite_need_not(keeper: Keeper) -> None:
+    keeper.offer(trial("probe", 80))
+    keeper.offer(trial("rival", 80))
+    assert kept(keeper) == "probe"
+    keeper.offer(trial("favourite", 81), favourite=True)
+    assert kept(keeper) == "favourite"
+
+
 def test_what_may_not_win_gives_way_to_anything_that_may(keeper: Keeper) -> None:
     keeper.offer(trial("probe", 95), eligible=False)
     keeper.offer(trial("other probe", 99), eligible=False)

@@ -6,7 +6,7 @@ import numpy as np
 
 from graft.selection.grid import Choice
 from graft.selection.race import leave
-from graft.selection.trial import STANDARD, Evidence, Trial
+from graft.selection.trial import STANDARD, Evidence, Trial, likely, undecided
 
 
 def trial(name: str, right: int | None, loss: float = 0.5, rows: int = 100) -> Trial:
@@ -22,28 +22,38 @@ def names(trials: list[Trial]) -> list[str]:
 
 def test_the_best_go_on_and_the_others_are_told_why() -> None:
     rung = [trial("a", 80), trial("b", 82), trial("c", 50), trial("d", 81), trial("e", None)]
-    assert names(leave(rung, None, 2)) == ["b", "d"]
+    assert names(leave(rung, 2)) == ["b", "d"]
     outcomes = {found.choice.strategy: found.outcome for found in rung}
     assert "beaten by bundled, b" in outcomes["c"]
     assert "not among the best 2" in outcomes["a"]
-    assert outcomes["b"] == outcomes["d"] == ""
-
-
-def test_a_reference_can_beat_the_whole_rung() -> None:
-    rung = [trial("a", 60), trial("b", 62)]
-    assert leave(rung, trial("probe", 95), 2) == []
-    assert names(leave(rung, trial("probe", 63), 2)) == ["b", "a"]
+    assert outcomes["b"] == outcomes["d"] == "tried in full"
 
 
 def test_equal_accuracy_is_ordered_by_log_loss() -> None:
-    assert names(leave([trial("a", 80, 0.9), trial("b", 80, 0.2)], None, 2)) == ["b", "a"]
+    assert names(leave([trial("a", 80, 0.9), trial("b", 80, 0.2)], 2)) == ["b", "a"]
 
 
-def test_evidence_beats_only_beyond_its_interval() -> None:
-    def right(count: int) -> Evidence:
-        return Evidence((np.arange(200) < count).astype(np.float64), 0.0)
+def test_a_lead_counts_beyond_a_part_of_its_error_and_is_sure_beyond_its_interval() -> None:
+    first, near, far = trial("first", 80), trial("near", 83), trial("far", 95)
+    assert likely(near, first)
+    assert not likely(near, first, sure=True)
+    assert likely(far, first, sure=True)
+    assert not likely(first, first)
+    assert undecided(near, first)
+    assert undecided(first, near)
+    assert not undecided(far, first)
+    assert not undecided(first, trial("nothing known", None))
 
-    assert right(180).beats(right(150))
-    assert not right(152).beats(right(150))
-    assert not right(150).beats(right(150))
-    assert not right(150).beats(right(180))
+
+def test_folds_count_where_both_were_judged_on_them() -> None:
+    first, rival = trial("first", 80), trial("rival", 83)
+    worse, better = trial("", 40).evidence, trial("", 60).evidence
+    assert worse is not None
+    assert better is not None
+    rival.further.append(worse)
+    assert likely(rival, first)
+    first.further.append(better)
+    assert not likely(rival, first)
+    assert likely(first, rival, sure=True)
+    assert rival.over(1).gains.mean() == 123 / 200
+    assert rival.to_dict()["judged_on"] == "validation and a fold"

@@ -36,6 +36,20 @@ def ordered_figures(probabilities: FloatArray, targets: IntArray, weights: Float
     }
 
 
+def kappa_gains(probabilities: FloatArray, targets: IntArray) -> Float64Array:
+    """(N,) what each row adds to `quadratic_kappa`, which is their mean.
+
+    Where all answers and truths are the same class, right rows have 1.
+
+    >>> kappa_gains(np.eye(3)[[0, 1, 2, 2]], np.array([0, 1, 2, 0])).round(3).tolist()
+    [1.0, 1.0, 1.0, -1.462]
+    """
+    answers, truths = probabilities.argmax(axis=1).astype(np.float64), targets.astype(np.float64)
+    by_chance = (answers**2 + truths**2).mean() - 2 * answers.mean() * truths.mean()
+    squares = (answers - truths) ** 2
+    return np.asarray(1 - squares / (by_chance or 1.0), dtype=np.float64)
+
+
 def bootstrap_ordered(
     probabilities: FloatArray,
     targets: IntArray,

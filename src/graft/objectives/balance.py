@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -60,16 +61,32 @@ class Scaled(Several):
         return loss / self.starts[task]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Seen:
+    """A batch of the step under way, or of the last one.
+
+    Attributes:
+        model: What it was run through.
+        batch: The batch.
+        losses: Each task's loss before the step.
+    """
+
+    model: nn.Module
+    batch: Batch
+    losses: dict[str, float]
+
+
 class Famo(Scaled):
     """Fast adaptive multitask optimisation: every task's loss falls at about the same rate.
 
     Minimises `c * sum_k z_k ln L_k` with `z = softmax(w)` and `c = 1 / sum_k z_k / L_k`, and after
     every step moves w by Adam along the softmax's Jacobian applied to `ln L_before - ln L_after`
-    on the same batch (Liu et al. 2023, algorithm 1). The losses after a step are taken when the
-    next batch comes, before it changes anything: one further forward pass a step, and no change
-    to the loop. BatchNorm statistics do not see that pass. A task that no row of a batch has keeps
-    its state. The value returned is that of the scaled mean, so that it reads like `Scaled`'s;
-    its gradient is FAMO's.
+    on the same rows (Liu et al. 2023, algorithm 1). The losses after a step are taken when the
+    next step's first batch comes, before it changes anything: one further forward pass a step.
+    BatchNorm statistics do not see that pass. Where several batches, or pieces of one, make a step,
+    w moves once, by the losses over all their rows. A task that no row of a step has keeps its
+    state. The value returned is that of the scaled mean, so that it reads like `Scaled`'s; its
+    gradient is FAMO's.
 
     Args:
         tasks: What each label column asks for.
@@ -83,7 +100,8 @@ class Famo(Scaled):
         super().__init__(tasks, objectives, starts)
         self.weights = torch.zeros(len(self.tasks), requires_grad=True)
         self._optimizer = torch.optim.Adam([self.weights], lr=RATE, weight_decay=DECAY)
-        self._before: tuple[nn.Module, Batch, dict[str, float]] | None = None
+        self._before: list[Seen] = []
+        self._stepped = False
 
     def combine(
         self, losses: Mapping[str, Tensor], model: nn.Module, batch: Batch
@@ -94,7 +112,7 @@ class Famo(Scaled):
             return plain
         self._follow(model)
         values = {name: float(loss.detach()) for name, loss in losses.items()}
-        self._before = (model, batch, values)
+        self._before.append(Seen(model, batch, values))
         shares = dict(zip((t.name for t in self.tasks), self._shares().tolist(), strict=True))
         total = sum(shares[name] / (value + SMALLEST) for name, value in values.items())
         return {
@@ -104,51 +122,68 @@ class Famo(Scaled):
         }
 
     def begin(self) -> None:
-        """What the last step of another phase did says nothing."""
-        self._before = None
+        """What the last step of another phase did says nothing, nor what was undone."""
+        self._before, self._stepped = [], False
+
+    def after_step(self) -> None:
+        """What this step did to its rows is looked at when the next one begins."""
+        self._stepped = True
 
     def state(self, model: nn.Module) -> Json:
-        """Also the weights, their Adam, and the batch whose losses are still to be taken."""
+        """Also the weights, their Adam, and the batches whose losses are still to be taken."""
         adam = self._optimizer.state.get(self.weights, {})
-        before = None
-        if self._before is not None and self._before[0] is model:
-            _, batch, losses = self._before
-            before = {"inputs": batch.inputs, "targets": batch.targets, "losses": losses}
+        before = [
+            {"inputs": seen.batch.inputs, "targets": seen.batch.targets, "losses": seen.losses}
+            for seen in self._before
+            if seen.model is model
+        ]
         famo = {"weights": self.weights.detach(), "adam": dict(adam), "before": before}
-        return {**super().state(model), "famo": famo}
+        return {**super().state(model), "famo": {**famo, "stepped": self._stepped}}
 
     def resume(self, state: Json, model: nn.Module) -> None:
         """Follow the same step as when `state` was taken."""
         super().resume(state, model)
-        famo, self._before = state["famo"], None
+        famo = state["famo"]
         with torch.no_grad():
             self.weights.copy_(famo["weights"])
         self._optimizer.state[self.weights] = famo["adam"]
-        if famo["before"] is not None:
-            found = famo["before"]
-            place = next(model.parameters()).device
-            batch = Batch(found["inputs"].to(place), found["targets"].to(place))
-            self._before = (model, batch, found["losses"])
+        place = next(model.parameters()).device
+        self._stepped = famo["stepped"]
+        self._before = [
+            Seen(model, Batch(b["inputs"].to(place), b["targets"].to(place)), b["losses"])
+            for b in famo["before"]
+        ]
 
     def _shares(self) -> Tensor:
         return torch.softmax(self.weights.detach(), 0)
 
     def _follow(self, model: nn.Module) -> None:
-        """Move the weights by what the last step did to the losses of its own batch."""
-        if self._before is None or self._before[0] is not model:
-            return  # another phase: what it did to the last batch of this one says nothing
-        _, batch, before = self._before
+        """Move the weights by what the last step did to the losses of its own rows."""
+        if not self._stepped:
+            return
+        seen = [each for each in self._before if each.model is model]
+        self.begin()
+        if not seen:
+            return  # another phase: what it did to the last rows of this one says nothing
         with torch.no_grad(), _still(model):
-            after = self.losses(model(batch.inputs).float(), batch.targets)
-        fallen = [
-            math.log((before[t.name] + SMALLEST) / (float(after[t.name]) + SMALLEST))
-            if t.name in before
-            else None
-            for t in self.tasks
-        ]
+            after = [self.losses(model(s.batch.inputs).float(), s.batch.targets) for s in seen]
+        fallen = [self._fall(number, seen, after) for number in range(len(self.tasks))]
         self._optimizer.zero_grad()
         self.weights.grad = famo_direction(self.weights, fallen)
         self._optimizer.step()
+
+    def _fall(
+        self, number: int, seen: Sequence[Seen], after: Sequence[Mapping[str, Tensor]]
+    ) -> float | None:
+        """By how much the logarithm of a task's loss fell over all rows; None without any."""
+        name, rows, before, now = self.tasks[number].name, 0, 0.0, 0.0
+        for each, losses in zip(seen, after, strict=True):
+            if name in losses:
+                count = self.labelled(number, each.batch.targets)
+                rows += count
+                before += count * each.losses[name]
+                now += count * float(losses[name])
+        return math.log((before / rows + SMALLEST) / (now / rows + SMALLEST)) if rows else None
 
 
 def famo_direction(weights: Tensor, fallen: Sequence[float | None]) -> Tensor:

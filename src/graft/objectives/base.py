@@ -23,7 +23,10 @@ class Objective(nn.Module, ABC):
         return float(len(batch))
 
     def begin(self) -> None:
-        """A phase begins: forget what belongs to the steps of another one."""
+        """A phase begins, or weights went back: forget what belongs to earlier steps."""
+
+    def after_step(self) -> None:
+        """The optimizer has taken a step with what came since the last one."""
 
     def state(self, model: nn.Module) -> Json:  # noqa: ARG002 - for those that remember it
         """What a checkpoint keeps of it, beside what is computed from the training rows.

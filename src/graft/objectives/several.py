@@ -145,6 +145,10 @@ class Several(Objective):
         known = [each for each in self.objectives if isinstance(each, Objective)]
         return list(zip(self.tasks, known, strict=True))
 
+    def labelled(self, number: int, targets: Tensor) -> int:
+        """How many rows are labelled for a task."""
+        return int((~targets[:, self._targets[number]].isnan().any(dim=1)).sum())
+
     def _part(self, number: int, outputs: Tensor, targets: Tensor) -> Batch:
         """The outputs and targets of one task on the rows that are labelled for it."""
         wanted = targets[:, self._targets[number]]

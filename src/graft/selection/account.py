@@ -63,11 +63,11 @@ def winner_line(winner: Trial, first: Trial, metric: str) -> str:
         figure = f" ({metric} {shown(winner.evidence.score, metric)})" if winner.evidence else ""
         return f"{winner.choice.shown()}: nothing else beat the first result{figure}."
     if winner.evidence is None or first.evidence is None:
-        return f"{winner.choice.shown()} won on folds of the training and validation rows."
+        return f"{winner.choice.shown()} was trained last; there are no held-out rows."
+    reached = shown(winner.over(len(winner.further)).score, metric)
     return (
-        f"{winner.choice.shown()}: {metric} {shown(winner.evidence.score, metric)} on the "
-        f"validation rows against {shown(first.evidence.score, metric)} of the first result, "
-        f"{first.choice.shown()}."
+        f"{winner.choice.shown()}: {metric} {reached} on held-out rows against "
+        f"{shown(first.evidence.score, metric)} of the first result, {first.choice.shown()}."
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from graft.files import in_one_step
 from graft.run import Attempt, Finished, conclude
 from graft.runs.folder import RunFolder
-from graft.selection.trial import Trial
+from graft.selection.trial import Trial, likely, order
 from graft.types import Json
 
 
@@ -31,7 +31,7 @@ class Keeper:
     best: Trial | None = None
     stands_in: bool = False
 
-    def offer(self, trial: Trial, *, eligible: bool = True) -> None:
+    def offer(self, trial: Trial, *, eligible: bool = True, favourite: bool = False) -> None:
         """Write a trained trial if it is the first, or better than the best on its rows.
 
         The network of a trial that is not kept is let go.
@@ -39,11 +39,12 @@ class Keeper:
         Args:
             trial: Judged on the validation part.
             eligible: Whether it may displace another; the first result is always written.
+            favourite: Whether the better order is enough; any other must lead by more than luck.
         """
         if trial.attempt is None:
             return
         first = self.best is None or (eligible and self.stands_in)
-        if first or (eligible and self.best is not None and better(trial, self.best)):
+        if first or (eligible and self.best is not None and better(trial, self.best, favourite)):
             self.put(trial)
             self.stands_in = not eligible
         else:
@@ -70,11 +71,9 @@ class Keeper:
         return self.best.attempt
 
 
-def better(trial: Trial, other: Trial) -> bool:
-    """Whether a trial's evidence comes before another's."""
-    if trial.evidence is None or other.evidence is None:
-        return False
-    return trial.evidence.order < other.evidence.order
+def better(trial: Trial, other: Trial, favourite: bool) -> bool:
+    """Whether a trial displaces another."""
+    return order(trial) < order(other) if favourite else likely(trial, other)
 
 
 def write_rows(path: Path, rows: list[Json]) -> None:

@@ -238,4 +238,4 @@ class Search:
         names = {choice.backbone for choice in choices}
         probes = [trial for trial in self.probes if trial.choice.backbone in names]
         few = are_few(next(iter(self.trials.prepared.values())))
-        Race(self.trials, keeper, costs, self._probes_may_win).run(probes, choices, few)
+        Race(self.trials, keeper, costs, self._probes_may_win, few).run(probes, choices)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -31,6 +32,8 @@ from graft.types import IntArray, Interval, Json
 STANDARD: tuple[int, ...] = ()
 """In place of folds: the run's own training and validation part."""
 SPENT = "stopped: the budget was spent"
+# Standard errors by which a difference counts.
+SURE, LIKELY = 1.96, 0.5
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -56,11 +59,10 @@ class Evidence:
         """The better evidence has the smaller order: the figure first, then log loss."""
         return -float(self.gains.mean()), self.loss
 
-    def beats(self, other: Evidence) -> bool:
-        """Whether the 95 % interval of the paired difference lies above 0."""
+    def lead(self, other: Evidence) -> tuple[float, float]:
+        """The mean of the paired difference, and its standard error."""
         apart = self.gains - other.gains
-        half = 1.96 * float(apart.std()) / len(apart) ** 0.5
-        return bool(float(apart.mean()) - half > 0)
+        return float(apart.mean()), float(apart.std()) / len(apart) ** 0.5
 
 
 @dataclass(eq=False, slots=True)
@@ -73,6 +75,7 @@ class Trial:
         folds: The folds it was judged on; empty for the validation part.
         seconds: What it took.
         evidence: How it did, or None where it failed or ran out of time.
+        further: The same on folds, where the validation part did not tell it from another.
         attempt: The trained network, where it was trained on the run's own parts.
         outcome: What was made of it.
     """
@@ -82,21 +85,62 @@ class Trial:
     folds: tuple[int, ...]
     seconds: float = 0.0
     evidence: Evidence | None = None
+    further: list[Evidence] = field(default_factory=list)
     attempt: Attempt | None = None
     outcome: str = ""
 
+    def over(self, folds: int) -> Evidence:
+        """The evidence with that of the first folds: the row-weighted mean of both."""
+        assert self.evidence is not None
+        parts = [self.evidence, *self.further[:folds]]
+        rows = [len(part.gains) for part in parts]
+        loss = float(np.average([part.loss for part in parts], weights=rows))
+        return Evidence(np.concatenate([part.gains for part in parts]), loss)
+
     def to_dict(self) -> Json:
         """The account of the trial as JSON values."""
-        evidence = self.evidence
+        evidence = self.over(len(self.further)) if self.evidence else None
+        judged = ["a fold" if self.folds else "validation", *["a fold" for _ in self.further]]
         return {
             **self.choice.to_dict(),
             "epochs": self.epochs,
-            "judged_on": f"{len(self.folds)} folds" if self.folds else "validation",
+            "judged_on": " and ".join(judged),
             "seconds": round(self.seconds, 3),
             "score": evidence.score.to_dict() if evidence else None,
             "log_loss": evidence.loss or None if evidence else None,
             "outcome": self.outcome,
         }
+
+
+def order(trial: Trial) -> tuple[float, float]:
+    """The better trial has the smaller order; without evidence, the largest."""
+    return trial.evidence.order if trial.evidence else (math.inf, math.inf)
+
+
+def likely(trial: Trial, other: Trial, *, sure: bool = False) -> bool:
+    """Whether a trial leads by enough on the rows that both are judged on.
+
+    Args:
+        trial: The one that would displace the other.
+        other: The one that stays unless there is a reason.
+        sure: Whether the 95 % interval of the paired difference must lie above 0, rather than a
+            part of its standard error, which guards against the luck of the best of several.
+    """
+    lead, error = _lead(trial, other)
+    return lead > (SURE if sure else LIKELY) * error
+
+
+def undecided(trial: Trial, other: Trial) -> bool:
+    """Whether more rows could tell: 0 lies in the 95 % interval of the paired difference."""
+    lead, error = _lead(trial, other)
+    return abs(lead) < SURE * error
+
+
+def _lead(trial: Trial, other: Trial) -> tuple[float, float]:
+    if trial.evidence is None or other.evidence is None:
+        return 0.0, 0.0
+    folds = min(len(trial.further), len(other.further))
+    return trial.over(folds).lead(other.over(folds))
 
 
 @dataclass(slots=True)

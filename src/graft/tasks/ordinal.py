@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from graft.closedform import fit_ordered, softmax
-from graft.evaluation.ordered import bootstrap_ordered, ordered_figures, steps_off
+from graft.closedform.linear import Float64Array
+from graft.evaluation.ordered import (
+    bootstrap_ordered,
+    kappa_gains,
+    ordered_figures,
+    steps_off,
+)
 from graft.evaluation.transfer import compared
 from graft.tasks.base import MOST_ERRORS, Answered
 from graft.tasks.classification import Classification
@@ -19,6 +25,7 @@ class Ordinal(Classification):
     """
 
     main = "quadratic_kappa"
+    chosen_by = "quadratic_kappa"
 
     def evaluate(self, rows: Answered) -> Json:
         """The figures of plain classes, and before them `quadratic_kappa` and `mae`, in steps."""
@@ -45,6 +52,10 @@ class Ordinal(Classification):
             rows.groups,
             against,
         )
+
+    def gains(self, rows: Answered) -> Float64Array:
+        """One minus the square of each row's steps over what squares would be by chance."""
+        return kappa_gains(rows.answers, rows.targets)
 
     def row(self, task: Task, answers: FloatArray) -> Json:
         """`label`, `probabilities` and `place`, the mean place among the classes, from 0."""

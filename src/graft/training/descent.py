@@ -103,8 +103,18 @@ class Ground:
             modes=Modes(phase.plan, network, optimizer, suffix, inputs, average),
             clip=options.clip,
             accumulate=options.accumulate,
-            after_step=average.after_step if average else None,
+            after_step=self._after_step(average),
         )
+
+    def _after_step(self, average: Average | None) -> Callable[[], None]:
+        """Tell all that follow the steps."""
+
+        def told() -> None:
+            self.objective.after_step()
+            if average:
+                average.after_step()
+
+        return told
 
     def best(self) -> Best:
         """The best weights, of which there are none yet."""

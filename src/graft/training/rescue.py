@@ -206,6 +206,11 @@ def start_rescue(
     """The self-rescue of a phase, before its first step; arguments as for `Rescue`."""
     first = next(iter(loop.batches.epoch(1)))
     network.eval()
+
+    def again() -> None:
+        loop.modes.begin_again()
+        objective.begin()
+
     parameters = [p for group in loop.optimizer.param_groups for p in group["params"]]
     return Rescue(
         Watch(chance_loss(objective, suffix, first), outputs),
@@ -213,6 +218,6 @@ def start_rescue(
         tensors=[*parameters, *network.buffers()],
         optimizer=loop.optimizer,
         schedule=loop.schedule,
-        again=loop.modes.begin_again,
+        again=again,
         tell=tell,
     )
