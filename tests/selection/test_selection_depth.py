@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+import graft
+from graft.backbones.load import load_backbone
+from graft.backbones.text import PADDING, TextBackbone
 from graft.bank import bank_folder
 from graft.bank.pixels import Pixels
 from graft.data import read
@@ -16,6 +19,7 @@ from graft.network import Network
 from graft.progress import Silent
 from graft.selection.boundaries import PooledBlocks
 from graft.selection.depth import curve_of, depth_curve
+from graft.selection.text_boundaries import PooledLayers
 from graft.types import IntArray
 
 MakeNetwork = Callable[..., Network]
@@ -36,6 +40,42 @@ def test_pooled_boundaries_are_the_means_of_the_prefixes(
         axes = {2: [], 3: [1], 4: [2, 3]}[values.ndim]
         expected = values.mean(dim=axes) if axes else values
         assert torch.allclose(piece, expected, atol=1e-5), depth
+
+
+@pytest.mark.parametrize(("name", "size"), [("bert", 16), ("electra", 16), ("distilbert", 4)])
+def test_pooled_layers_are_the_pooled_outputs_of_the_prefixes(
+    name: str, size: int, tiny_encoder: Callable[[str], Path]
+) -> None:
+    """Also where embeddings are narrower, and where texts are read in pieces."""
+    backbone = load_backbone(str(tiny_encoder(name)), size=size, long="chunks", pooling="mean")
+    assert isinstance(backbone, TextBackbone)
+    tokens = torch.randint(5, 20, (3, 8), generator=torch.Generator().manual_seed(0))
+    tokens[1, 6:] = PADDING
+    pooled = PooledLayers(backbone)
+    found = pooled(tokens).split(pooled.widths, dim=1)
+    assert len(found) == len(backbone.blocks)
+    with torch.no_grad():
+        assert torch.allclose(found[-1], backbone(tokens), atol=1e-6)
+    for depth, piece in enumerate(found[:-1], start=1):
+        halves = backbone.halves(depth)
+        assert halves is not None
+        parts = halves[0](tokens).reshape(-1, min(size, 8), piece.shape[1])
+        expected = parts.nanmean(1).reshape(3, -1, piece.shape[1]).nanmean(1)
+        assert torch.allclose(piece, expected, atol=1e-5), depth
+
+
+def test_a_curve_of_texts_has_a_point_for_each_layer(
+    tiny_encoder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    texts = [f"the {word} film {'of a book ' * (n % 5)}" for n in range(8) for word in "abcd"]
+    data = {"text": texts, "label": [f"{n % 4}" for n in range(32)]}
+    model = graft.fit(
+        data, backbone=str(tiny_encoder("bert")), epochs=1, strategy="linear-probe", threads=1,
+        size=16, out=tmp_path / "run",
+    )  # fmt: skip
+    points = model.result["depth_curve"]["points"]
+    assert [point["block"] for point in points] == [b.name for b in model.network.backbone.blocks]
+    assert "recommended frozen depth" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_the_curve_has_a_point_per_block_and_comes_from_the_bank(

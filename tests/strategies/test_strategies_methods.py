@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -289,6 +290,48 @@ def test_merging_keeps_what_the_adapters_learnt(magnitude: bool, make_network: M
     for name, tensor in network.state_dict().items():
         if name in before and name.removeprefix("backbone.model.") not in attached.tensors:
             assert torch.equal(tensor, before[name]), name
+
+
+@pytest.mark.parametrize(("rank", "magnitude"), [(3, False), (32, False), (3, True)])
+def test_training_adapters_and_merging_them_is_pefts(
+    rank: int, magnitude: bool, make_network: MakeNetwork
+) -> None:
+    """The same seed and steps, once through peft's own front door, once through the strategy."""
+    from peft import LoraConfig, get_peft_model
+
+    network = make_network("test_vit")
+    lora = Lora(rank, magnitude=magnitude)
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=16,
+        use_rslora=rank >= 32,
+        use_dora=magnitude,
+        target_modules=adaptable(network.backbone),
+    )
+    theirs = copy.deepcopy(network.backbone.model)
+    attached = lora.attach(network, seed=7)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        wrapped = get_peft_model(theirs, config)
+    (phase,) = (found for found in lora.phases(names_of(network)) if found.attach)
+    apply(phase.plan, network)
+    mine = [p for n, p in network.backbone.model.named_parameters() if p.requires_grad]
+    yours = [p for p in wrapped.parameters() if p.requires_grad]
+    assert [p.shape for p in mine] == [p.shape for p in yours]
+    for model, parameters in ((network.backbone.model, mine), (wrapped, yours)):
+        optimizer = torch.optim.AdamW(parameters, lr=phase.lr)
+        model.eval()
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(images()).square().mean().backward()
+            optimizer.step()
+    attached.merge()
+    merged = wrapped.merge_and_unload().state_dict()
+    before = make_network("test_vit").state_dict()
+    for name, tensor in network.backbone.model.state_dict().items():
+        assert torch.allclose(tensor, merged[name], rtol=1e-5, atol=1e-6), name
+        moved = not torch.equal(tensor, before[f"backbone.model.{name}"])
+        assert moved == (name in attached.tensors), name
 
 
 def test_layers_that_are_read_but_not_called_or_grouped_get_no_adapter(

@@ -129,7 +129,7 @@ class TextBackbone(Backbone):
     def forward(self, tokens: Tensor) -> Tensor:
         """Packed tokens (B, L) to pooled features (B, D)."""
         pieces, owners = self.pieces(tokens)
-        return self._averaged(self._pooled(pieces), owners, len(tokens))
+        return self.averaged(self._pooled(pieces), owners, len(tokens))
 
     def halves(self, depth: int) -> tuple[nn.Module, nn.Module] | None:
         """The encoder up to and after block `depth`."""
@@ -167,7 +167,8 @@ class TextBackbone(Backbone):
         filled = (pieces >= 0).any(1)
         return pieces[filled], owners[filled]
 
-    def _averaged(self, features: Tensor, owners: Tensor | None, rows: int) -> Tensor:
+    def averaged(self, features: Tensor, owners: Tensor | None, rows: int) -> Tensor:
+        """Features of pieces as features of so many rows; see `pieces`."""
         if owners is None:
             return features
         total = features.new_zeros(rows, features.shape[1]).index_add(0, owners, features)
@@ -228,7 +229,7 @@ class UpperHalf(nn.Module):
         vectors[pieces >= 0] = activations[tokens >= 0].to(like.dtype)
         with intercepted([m for m, _ in self._lower], _Answer(vectors, dict(self._lower))):
             features = self.backbone._pooled(pieces)
-        return self.backbone._averaged(features, owners, len(activations))
+        return self.backbone.averaged(features, owners, len(activations))
 
 
 class _Reached(Exception):  # noqa: N818

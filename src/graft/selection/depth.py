@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from graft.backbones.backbone import Backbone
+from graft.backbones.text import TextBackbone
 from graft.bank import bank_folder, open_shelf, prefix_key
+from graft.bank.inputs import Opened
 from graft.bank.pixels import Pixels
+from graft.bank.tokens import Tokens, TokensAt
 from graft.closedform.linear import Float64Array
 from graft.data.targets import is_labelled, support, unpack
 from graft.engines import identity
@@ -18,6 +21,7 @@ from graft.heads.build import build_head
 from graft.network import Network
 from graft.selection.boundaries import PooledBlocks
 from graft.selection.scores import ridge_over_tasks, share
+from graft.selection.text_boundaries import PooledLayers
 from graft.tasks.several import chosen_by
 from graft.types import FloatArray, Interval, Json, Targets, Task
 
@@ -80,7 +84,7 @@ class DepthCurve:
 
 def depth_curve(
     backbone: Backbone,
-    pixels: Pixels,
+    opened: Opened,
     digests: Sequence[bytes],
     tasks: Sequence[Task],
     targets: Targets,
@@ -91,7 +95,7 @@ def depth_curve(
 
     Args:
         backbone: Pretrained, on the device on which it runs.
-        pixels: The decoded pictures.
+        opened: The decoded pictures, or the tokens of texts.
         digests: Digests of the N rows to judge on.
         tasks: What each label column asks for.
         targets: Of these rows.
@@ -99,8 +103,12 @@ def depth_curve(
     Raises:
         CallsVary: The backbone's forward pass depends on the batch size.
     """
-    pooled = PooledBlocks(backbone)
-    values = _pooled_values(pooled, pixels, digests)
+    pooled = (
+        PooledLayers(backbone) if isinstance(backbone, TextBackbone) else PooledBlocks(backbone)
+    )
+    values = np.empty((len(digests), sum(pooled.widths)), dtype=np.float32)
+    for readable, rows in _batches_of_one_shape(opened, digests):
+        values[rows] = _pooled_values(pooled, readable, [digests[row] for row in rows])
     edges = np.cumsum((0, *pooled.widths))
     columns = [values[:, low:high] for low, high in pairwise(edges)]
     gains = [ridge_over_tasks(features, tasks, targets) for features in columns]
@@ -139,21 +147,36 @@ def curve_of(
     return DepthCurve(points, metric, chance, int(np.argmax(values)) + 1, recommended, enough)
 
 
-def _pooled_values(pooled: PooledBlocks, pixels: Pixels, digests: Sequence[bytes]) -> FloatArray:
+def _batches_of_one_shape(
+    opened: Opened, digests: Sequence[bytes]
+) -> Iterator[tuple[Pixels | TokensAt, list[int]]]:
+    """Pictures are of one shape; texts have a bucket for each length."""
+    if isinstance(opened, Pixels):
+        yield opened, list(range(len(digests)))
+        return
+    assert isinstance(opened, Tokens)
+    lengths = [opened.length(digest) for digest in digests]
+    for length in sorted({*lengths}):
+        yield opened.at(length), [row for row, own in enumerate(lengths) if own == length]
+
+
+def _pooled_values(
+    pooled: PooledBlocks | PooledLayers, readable: Pixels | TokensAt, digests: Sequence[bytes]
+) -> FloatArray:
     """(N, sum of widths) from the bank, computing what is missing."""
     backbone = pooled.backbone
     device = next(backbone.parameters()).device
     network = Network(backbone, build_head("linear", backbone.num_features, 2))
     engine = f"{identity('eager', device)}-pooled-blocks"
     key = prefix_key(
-        network, len(backbone.blocks), inputs=pixels.key, engine=engine, batch_size=BATCH
+        network, len(backbone.blocks), inputs=readable.key, engine=engine, batch_size=BATCH
     )
     shelf = open_shelf(bank_folder(), key)
     missing = [digest for digest in dict.fromkeys(digests) if digest not in shelf]
     for at in range(0, len(missing), BATCH):
         batch = missing[at : at + BATCH]
         padded = [*batch, *([batch[-1]] * (BATCH - len(batch)))]
-        inputs = pixels.prepare(pixels.read(padded).to(device))
+        inputs = readable.prepare(readable.read(padded).to(device))
         values = pooled(inputs)[: len(batch)].cpu().numpy()
         shelf.append(batch, values, [""] * len(batch))
     return np.asarray(shelf.read(digests).numpy())

@@ -10,7 +10,6 @@ import numpy as np
 
 from graft.backbones.calls import CallsVary
 from graft.backbones.offline import offline_backbones
-from graft.bank.pixels import Pixels
 from graft.device import pick_device
 from graft.errors import UnknownNameError, UserError
 from graft.progress import Progress
@@ -220,8 +219,6 @@ class Search:
         backbone = self.trials.load(name).to(pick_device(self.trials.base.device))
         prepared = self.trials.rows_of(backbone)
         usual = len(backbone.blocks) * 3 // 4
-        if not isinstance(prepared.opened, Pixels):  # the curve is of pictures
-            return gradient_choices(self.trials.base, backbone, usual)
         rows = sample_rows(prepared.examples, outside(prepared.split))
         digests = [prepared.digests[row] for row in rows]
         targets = prepared.examples.targets[rows]
