@@ -27,6 +27,7 @@ from graft.selection.grid import Choice
 from graft.selection.scores import require_scores, share
 from graft.tasks.several import Held
 from graft.training import History
+from graft.training.exact import Solutions
 from graft.types import IntArray, Interval, Json
 
 STANDARD: tuple[int, ...] = ()
@@ -154,6 +155,7 @@ class Trials:
         prepared: The rows, by backbone.
         done: Every trial so far.
         pace: Seconds that the last gradient trial took per predicted second, by backbone.
+        solutions: The probes that were solved.
     """
 
     base: Recipe
@@ -162,6 +164,7 @@ class Trials:
     prepared: dict[str, Prepared] = field(default_factory=dict)
     done: list[Trial] = field(default_factory=list)
     pace: dict[str, float] = field(default_factory=dict)
+    solutions: Solutions = field(default_factory=Solutions)
 
     def load(self, name: str) -> Backbone:
         """A backbone as every trial starts from it."""
@@ -222,6 +225,7 @@ class Trials:
         recipe = choice.recipe(self.base, epochs)
         rows = prepared or self.prepared[choice.backbone]
         attempt = begin(recipe, self.data, self.progress, prepared=rows)
+        attempt.runner.solutions = self.solutions  # the objective is the same for all
         train(attempt, History())
         return attempt
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import numpy as np
 import torch
 
 from graft.closedform import LinearSolution
@@ -11,8 +15,49 @@ from graft.objectives import Objective
 from graft.training.rows import Rows
 from graft.types import FloatArray, Targets
 
+HeldOut = tuple[FloatArray, Targets] | None
 
-def solve(network: Network, rows: Rows, objective: Objective, warnings: list[str]) -> bool:
+
+@dataclass(slots=True)
+class Solutions:
+    """Exact solutions that are known, by what they were computed from.
+
+    A search begins many of its trials with the same probe on the same rows: it shares one of these
+    between runs that differ in nothing the objective depends on. A run of its own has an empty one.
+    """
+
+    known: dict[bytes, LinearSolution | None] = field(default_factory=dict)
+
+    def of(
+        self,
+        objective: Objective,
+        features: FloatArray,
+        targets: Targets,
+        held_out: HeldOut,
+        views: int = 1,
+    ) -> LinearSolution | None:
+        """The objective's solution, from several views of each row where it can use them."""
+        arrays = [features, targets, *(held_out or ())]
+        digest = sha256(f"{views} {[array.shape for array in arrays]}".encode())
+        for array in arrays:
+            digest.update(np.ascontiguousarray(array).data)
+        key = digest.digest()
+        if key not in self.known:
+            self.known[key] = (
+                objective.solve_views(features, targets, held_out, views)
+                if views > 1
+                else objective.solve(features, targets, held_out)
+            )
+        return self.known[key]
+
+
+def solve(
+    network: Network,
+    rows: Rows,
+    objective: Objective,
+    warnings: list[str],
+    solutions: Solutions | None = None,
+) -> bool:
     """Set the head to the exact solution on the training rows; False where there is none.
 
     Args:
@@ -20,6 +65,7 @@ def solve(network: Network, rows: Rows, objective: Objective, warnings: list[str
         rows: What it is learnt from, and the validation rows that choose its regularisation.
         objective: What it is to minimise.
         warnings: Gets a sentence where not all views can be used.
+        solutions: What is known already; gets what is found.
     """
     head, source, data = network.head, rows.source, rows.data
     features_are_read = source.depth == len(network.backbone.blocks)
@@ -28,7 +74,7 @@ def solve(network: Network, rows: Rows, objective: Objective, warnings: list[str
     held_out = None
     if len(data.validation):
         held_out = (source.read(data.validation).numpy(), data.targets[data.validation])
-    solution = _solution(rows, objective, held_out, warnings)
+    solution = _solution(rows, objective, held_out, warnings, solutions or Solutions())
     if solution is None:
         return False
     head.set_solution(torch.from_numpy(solution.weight), torch.from_numpy(solution.bias))
@@ -38,18 +84,19 @@ def solve(network: Network, rows: Rows, objective: Objective, warnings: list[str
 def _solution(
     rows: Rows,
     objective: Objective,
-    held_out: tuple[FloatArray, Targets] | None,
+    held_out: HeldOut,
     warnings: list[str],
+    solutions: Solutions,
 ) -> LinearSolution | None:
     """The exact head on every view of the training rows, or on the plain ones with a warning."""
     source, data = rows.source, rows.data
     targets = data.targets[data.train]
     if source.views:
         features = source.read_views(data.train).numpy()
-        found = objective.solve_views(features, targets, held_out, len(source.views) + 1)
+        found = solutions.of(objective, features, targets, held_out, len(source.views) + 1)
         if found is not None:
             return found
-    plain = objective.solve(source.read(data.train).numpy(), targets, held_out)
+    plain = solutions.of(objective, source.read(data.train).numpy(), targets, held_out)
     if source.views and plain is not None:
         warnings.append("This task's exact solution uses the plain pictures alone.")
     return plain

@@ -18,7 +18,7 @@ from graft.plan import apply, movable, named_head
 from graft.progress import Progress
 from graft.strategies import Ending, Phase, Weights
 from graft.training.descent import Descent, Ground, descent_of
-from graft.training.exact import solve
+from graft.training.exact import Solutions, solve
 from graft.training.history import History
 from graft.training.mixing import build_mixer, notes_on_exact
 from graft.training.options import TrainingOptions
@@ -70,6 +70,7 @@ class StageRunner:
         origin: The weights before any block trained in this stage, where a phase asks for them.
         pause: Called between steps, epochs and phases.
         position: Which stage and phase is under way; moved by `resume`.
+        solutions: Exact solutions that are known.
     """
 
     network: Network
@@ -83,6 +84,7 @@ class StageRunner:
     origin: Weights = field(default_factory=dict)
     pause: Pause = go_on
     position: Position = field(default_factory=Position)
+    solutions: Solutions = field(default_factory=Solutions)
 
     def run(
         self, phases: Sequence[Phase], data: StageData, objective: Objective, epochs: int | None
@@ -142,7 +144,7 @@ class StageRunner:
         """The exact solution; none where the phase was found descending."""
         if self.position.descent is not None:
             return False
-        return solve(self.network, rows, objective, self.warnings)
+        return solve(self.network, rows, objective, self.warnings, self.solutions)
 
     def _finalize(self, phase: Phase, rows: Rows, objective: Objective) -> list[str]:
         if not phase.finalize:
