@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.sets import DIGIT_SHOTS, DIGIT_TEST, chosen_rows, write_digits
+from benchmarks.choice import compared, lines
+from benchmarks.sets import DIGIT_SHOTS, DIGIT_TEST, write_digits, write_pictograms
 
 
 def test_digits_have_their_shots_and_one_test_part(tmp_path: Path) -> None:
@@ -23,7 +24,40 @@ def test_digits_have_their_shots_and_one_test_part(tmp_path: Path) -> None:
     assert all(len(test) == DIGIT_TEST and (test == tests[0]).all() for test in tests)
 
 
-def test_rows_are_chosen_the_same_way_every_time() -> None:
-    assert chosen_rows(5, 10).tolist() == [0, 1, 2, 3, 4]
-    assert chosen_rows(100, 10).tolist() == chosen_rows(100, 10).tolist()
-    assert len(set(chosen_rows(100, 10).tolist())) == 10
+def test_half_of_a_themes_distinct_pictures_is_tested_on(tmp_path: Path) -> None:
+    theme = tmp_path / "theme" / "48x48"
+    for kind, count in {"actions": 7, "apps": 4}.items():
+        (theme / kind).mkdir(parents=True)
+        for number in range(count):
+            (theme / kind / f"{number}.png").write_bytes(f"{kind} {number}".encode())
+    (theme / "apps" / "copy.png").write_bytes(b"apps 1")
+    (tmp_path / "sets").mkdir()
+    folder = write_pictograms(tmp_path / "sets", theme)
+    assert folder.name == "pictograms-theme"
+    found = {
+        part: {kind.name: len([*kind.iterdir()]) for kind in (folder / part).iterdir()}
+        for part in ("train", "test")
+    }
+    assert found == {"train": {"actions": 4, "apps": 2}, "test": {"actions": 3, "apps": 2}}
+
+
+def test_the_choice_stands_beside_the_best_of_the_grid() -> None:
+    runs = [
+        {
+            "settings": {"strategy": strategy, "lr": rate},
+            "own": own,
+            "accuracy": accuracy,
+            "seconds": 10.0,
+        }
+        for strategy, rate, own, accuracy in (
+            ("linear-probe", None, True, 0.8),
+            ("lp-ft", 1e-4, True, 0.85),
+            ("full", 1e-2, False, 0.9),
+        )
+    ]
+    result = {"search": {"winner": {"strategy": "lp-ft"}, "tried": []}}
+    found = compared(0.87, 6.0, result, runs)
+    assert round(found["points_lost"], 6) == 3
+    assert found["cost_ratio"] == 0.2
+    assert found["fixed"] == {"linear-probe": 0.8, "lp-ft": 0.85}
+    assert "3.00 points below the best of 3 runs" in lines("SET", found)
