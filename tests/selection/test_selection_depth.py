@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-import graft
 from graft.backbones.load import load_backbone
 from graft.backbones.text import PADDING, TextBackbone
 from graft.bank import bank_folder
 from graft.bank.pixels import Pixels
+from graft.bank.tokens import Tokens
 from graft.data import read
 from graft.network import Network
 from graft.progress import Silent
@@ -64,18 +64,20 @@ def test_pooled_layers_are_the_pooled_outputs_of_the_prefixes(
         assert torch.allclose(piece, expected, atol=1e-5), depth
 
 
-def test_a_curve_of_texts_has_a_point_for_each_layer(
-    tiny_encoder: Callable[[str], Path], tmp_path: Path
+def test_a_curve_of_texts_has_a_point_for_each_layer_whatever_their_lengths(
+    tiny_encoder: Callable[[str], Path],
 ) -> None:
-    texts = [f"the {word} film {'of a book ' * (n % 5)}" for n in range(8) for word in "abcd"]
-    data = {"text": texts, "label": [f"{n % 4}" for n in range(32)]}
-    model = graft.fit(
-        data, backbone=str(tiny_encoder("bert")), epochs=1, strategy="linear-probe", threads=1,
-        size=16, out=tmp_path / "run",
-    )  # fmt: skip
-    points = model.result["depth_curve"]["points"]
-    assert [point["block"] for point in points] == [b.name for b in model.network.backbone.blocks]
-    assert "recommended frozen depth" in (tmp_path / "run" / "report.html").read_text()
+    backbone = load_backbone(str(tiny_encoder("bert")), size=32)
+    assert isinstance(backbone, TextBackbone)
+    texts = [f"the {word} film {'of a book ' * n}" for n in range(8) for word in ("good", "bad")]
+    examples = read({"text": texts, "label": ["pos", "neg"] * 8})
+    tokens = Tokens(examples, backbone, bank_folder(), Silent())
+    digests = [digest for digest in tokens.digests if digest]
+    assert len({tokens.length(digest) for digest in digests}) > 1
+    targets: IntArray = np.asarray(examples.targets, dtype=np.int64)
+    curve = depth_curve(backbone, tokens, digests, examples.tasks, targets)
+    assert [point.block for point in curve.points] == [block.name for block in backbone.blocks]
+    assert all(0 <= point.score.value <= 1 for point in curve.points)
 
 
 def test_the_curve_has_a_point_per_block_and_comes_from_the_bank(

@@ -76,9 +76,9 @@ class Trial:
         folds: The folds it was judged on; empty for the validation part.
         seconds: What it took.
         evidence: How it did, or None where it failed or ran out of time.
-        further: The same on folds, where the validation part did not tell it from another.
         attempt: The trained network, where it was trained on the run's own parts.
         outcome: What was made of it.
+        further: How it did on folds, where the validation part did not tell it from another.
     """
 
     choice: Choice
@@ -86,9 +86,9 @@ class Trial:
     folds: tuple[int, ...]
     seconds: float = 0.0
     evidence: Evidence | None = None
-    further: list[Evidence] = field(default_factory=list)
     attempt: Attempt | None = None
     outcome: str = ""
+    further: list[Evidence] = field(default_factory=list)
 
     def over(self, folds: int) -> Evidence:
         """The evidence with that of the first folds: the row-weighted mean of both."""
