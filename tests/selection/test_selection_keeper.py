@@ -42,11 +42,15 @@ def test_only_what_is_better_displaces_another(keeper: Keeper) -> None:
     assert first.attempt is None
 
 
-def test_a_rival_must_lead_by_more_than_luck_and_the_favourite_need_not(keeper: Keeper) -> None:
+def test_a_rival_must_lead_by_more_than_luck_and_what_is_trusted_must_not_trail(
+    keeper: Keeper,
+) -> None:
     keeper.offer(trial("probe", 80))
     keeper.offer(trial("rival", 80))
     assert kept(keeper) == "probe"
-    keeper.offer(trial("favourite", 81), favourite=True)
+    keeper.offer(trial("far behind", 50), trusted=True)
+    assert kept(keeper) == "probe"
+    keeper.offer(trial("favourite", 79), trusted=True)
     assert kept(keeper) == "favourite"
 
 

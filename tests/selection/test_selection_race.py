@@ -20,17 +20,19 @@ def names(trials: list[Trial]) -> list[str]:
     return [found.choice.strategy for found in trials]
 
 
-def test_the_best_go_on_and_the_others_are_told_why() -> None:
+def test_only_what_is_as_far_as_the_leader_goes_on_and_the_others_are_told_why() -> None:
     rung = [trial("a", 80), trial("b", 82), trial("c", 50), trial("d", 81), trial("e", None)]
-    assert names(leave(rung, 2)) == ["b", "d"]
+    assert names(leave(rung, trial("leader", 70), 2)) == ["b", "d"]
     outcomes = {found.choice.strategy: found.outcome for found in rung}
-    assert "beaten by bundled, b" in outcomes["c"]
+    assert "not as far as bundled, leader" in outcomes["c"]
     assert "not among the best 2" in outcomes["a"]
     assert outcomes["b"] == outcomes["d"] == "tried in full"
+    assert leave(rung, trial("leader", 95), 2) == []
+    assert names(leave(rung, None, 2)) == ["b", "d"]
 
 
 def test_equal_accuracy_is_ordered_by_log_loss() -> None:
-    assert names(leave([trial("a", 80, 0.9), trial("b", 80, 0.2)], 2)) == ["b", "a"]
+    assert names(leave([trial("a", 80, 0.9), trial("b", 80, 0.2)], None, 2)) == ["b", "a"]
 
 
 def test_a_lead_counts_beyond_a_part_of_its_error_and_is_sure_beyond_its_interval() -> None:

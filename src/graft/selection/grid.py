@@ -14,8 +14,8 @@ from graft.types import Json
 PROBE = "linear-probe"
 # Strategy and factors on its own rate. LP-FT first: it is the best single guess.
 GRADIENT: Sequence[tuple[str, tuple[float, ...]]] = (
-    ("lp-ft", (1.0, 3.0, 1 / 3)),
-    ("top-k", (1.0, 3.0)),
+    ("lp-ft", (1.0, 3.0)),
+    ("top-k", (1.0,)),
     ("full", (1.0,)),
 )
 

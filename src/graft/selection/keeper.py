@@ -10,7 +10,7 @@ from pathlib import Path
 from graft.files import in_one_step
 from graft.run import Attempt, Finished, conclude
 from graft.runs.folder import RunFolder
-from graft.selection.trial import Trial, likely, order
+from graft.selection.trial import Trial, likely
 from graft.types import Json
 
 
@@ -31,7 +31,7 @@ class Keeper:
     best: Trial | None = None
     stands_in: bool = False
 
-    def offer(self, trial: Trial, *, eligible: bool = True, favourite: bool = False) -> None:
+    def offer(self, trial: Trial, *, eligible: bool = True, trusted: bool = False) -> None:
         """Write a trained trial if it is the first, or better than the best on its rows.
 
         The network of a trial that is not kept is let go.
@@ -39,12 +39,13 @@ class Keeper:
         Args:
             trial: Judged on the validation part.
             eligible: Whether it may displace another; the first result is always written.
-            favourite: Whether the better order is enough; any other must lead by more than luck.
+            trusted: Whether it only must not trail beyond doubt; any other must lead by more than
+                luck.
         """
         if trial.attempt is None:
             return
         first = self.best is None or (eligible and self.stands_in)
-        if first or (eligible and self.best is not None and better(trial, self.best, favourite)):
+        if first or (eligible and self.best is not None and better(trial, self.best, trusted)):
             self.put(trial)
             self.stands_in = not eligible
         else:
@@ -71,9 +72,11 @@ class Keeper:
         return self.best.attempt
 
 
-def better(trial: Trial, other: Trial, favourite: bool) -> bool:
+def better(trial: Trial, other: Trial, trusted: bool) -> bool:
     """Whether a trial displaces another."""
-    return order(trial) < order(other) if favourite else likely(trial, other)
+    if trial.evidence is None:
+        return False
+    return not likely(other, trial, sure=True) if trusted else likely(trial, other)
 
 
 def write_rows(path: Path, rows: list[Json]) -> None:

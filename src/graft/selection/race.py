@@ -1,8 +1,8 @@
-"""The race: the favourite in full, its rivals briefly, and the best of them in full against it.
+"""The race: the favourite in full, its rivals briefly, and in full those that may overtake it.
 
 Source: successive halving as in Jamieson and Talwalkar (2016), "Non-stochastic Best Arm
-Identification and Hyperparameter Optimization", section 3, with one short rung; a choice that is
-beaten beyond doubt leaves at once, as in the races of Maron and Moore (1994).
+Identification and Hyperparameter Optimization", section 3, with one short rung and a favourite that
+needs none.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graft.selection.grid import Choice
-from graft.selection.keeper import Keeper
+from graft.selection.keeper import Keeper, better
 from graft.selection.ranking import Candidate
 from graft.selection.speed import PASSES_PER_STEP
 from graft.selection.trial import SPENT, STANDARD, Trial, Trials, likely, order, undecided
@@ -20,9 +20,9 @@ from graft.training.stage import FEWEST_EPOCHS, MOST_EPOCHS, TARGET_STEPS
 # Share of the epochs that tells which rival is worth all of them.
 SHORT = 1 / 4
 FEWEST_TRIAL_EPOCHS = 2
-# Where validation rows are few, a favourite and a rival that they cannot tell apart meet again on
-# at most so many folds.
-MOST_MEETINGS = 2
+# Where validation rows are few, the leader and a rival whose lead may be luck meet again on at most
+# so many folds.
+MOST_MEETINGS = 1
 
 
 @dataclass(slots=True)
@@ -50,23 +50,53 @@ class Race:
             probes: Trials of the probes on the run's own parts.
             choices: The contenders, the favourite first.
         """
+        where = STANDARD if self._validation() else (0,)
+        known = [self._judged(probe, where) for probe in probes if self.eligible_probes]
+        leader = min((t for t in known if t.evidence), key=order, default=None)
         contenders = [*choices]
-        known = [*probes] if self.eligible_probes else []
-        if contenders and not any(map(_perfect, known)):
-            favourite = self._try(contenders.pop(0), 1.0, STANDARD)
-            self.keeper.offer(favourite, favourite=True)
-            known.append(favourite)
-        perfect = next((trial for trial in known if _perfect(trial)), None)
-        if perfect is not None:
-            reason = f"not tried: {perfect.choice.shown()} gets every held-out row right"
+        if contenders and not _perfect(leader):
+            favourite = self._try(contenders.pop(0), 1.0, where)
+            leader = self._ahead(favourite, leader, trusted=self.few)
+        if leader is not None and _perfect(leader):
+            reason = f"not tried: {leader.choice.shown()} gets every held-out row right"
             self._drop(contenders, reason)
+            contenders = []
+        rung = [self._try(choice, SHORT, where) for choice in contenders]
+        for rival in leave(rung, leader, len({choice.backbone for choice in choices})):
+            trial = self._try(rival.choice, 1.0, where)
+            if leader is not None and self.few:
+                self._meet(trial, leader)
+            leader = self._ahead(trial, leader)
+        if leader is not None and leader not in known and where:
+            self._carry_out(leader)
+
+    def _validation(self) -> int:
+        return len(next(iter(self.trials.prepared.values())).split.validation)
+
+    def _judged(self, probe: Trial, folds: tuple[int, ...]) -> Trial:
+        """The probe's trial, or another one on folds."""
+        if not folds:
+            return probe
+        again = self.trials.run(probe.choice, None, folds)
+        again.outcome = again.outcome or "measured beside the others"
+        return again
+
+    def _ahead(self, trial: Trial, leader: Trial | None, *, trusted: bool = False) -> Trial | None:
+        """Who leads now; the keeper is told of what can be kept."""
+        self.keeper.offer(trial, trusted=trusted)
+        if trial.evidence is None:
+            return leader
+        return trial if leader is None or better(trial, leader, trusted) else leader
+
+    def _carry_out(self, winner: Trial) -> None:
+        """Train on the run's own parts what won on folds."""
+        if self.predicted(winner.choice, 1.0, STANDARD) > self.trials.progress.budget.left():
+            winner.outcome = "won on a fold, but the budget is too small to train it"
             return
-        rung = [self._try(choice, SHORT, STANDARD) for choice in contenders]
-        places = len({choice.backbone for choice in choices})
-        for rival in leave(rung, places):
-            trial = self._try(rival.choice, 1.0, STANDARD)
-            self._meet(trial)
-            self.keeper.offer(trial)
+        trial = self.trials.run(winner.choice, self.epochs(winner.choice, 1.0))
+        if trial.attempt is not None:
+            winner.outcome = "won on a fold"
+            self.keeper.put(trial)
 
     def epochs(self, choice: Choice, share: float) -> int | None:
         """The epochs of a trial; None for the default ones, so that the recipe stays open."""
@@ -110,14 +140,11 @@ class Race:
             trial.attempt = None  # a short trial is no model
         return trial
 
-    def _meet(self, rival: Trial) -> None:
-        """Judge rival and leader on folds as well, while rows that few cannot tell them apart."""
-        leader = self.keeper.best
-        if leader is None or self.keeper.stands_in or not self.few:
-            return
-        for fold in range(MOST_MEETINGS):
-            missing = [each for each in (leader, rival) if len(each.further) == fold]
-            if not undecided(rival, leader) or not missing:
+    def _meet(self, rival: Trial, leader: Trial) -> None:
+        """Judge rival and leader on folds as well, where the rival's lead may be luck."""
+        for fold in range(1, 1 + MOST_MEETINGS):
+            missing = [each for each in (leader, rival) if len(each.further) < fold]
+            if not likely(rival, leader) or not undecided(rival, leader) or not missing:
                 return
             for each in missing:
                 again = self._try(each.choice, 1.0, (fold,))
@@ -130,18 +157,22 @@ class Race:
         self.trials.done += [Trial(choice, None, STANDARD, outcome=reason) for choice in choices]
 
 
-def leave(rung: Sequence[Trial], places: int) -> list[Trial]:
-    """The trials of a rung that go on, the best first; the others are told why not.
+def leave(rung: Sequence[Trial], leader: Trial | None, places: int) -> list[Trial]:
+    """The short trials that are worth all epochs, the best first; the others are told why not.
+
+    A rival that has not come as far at a part of the epochs as the leader at all of them is not:
+    most would not get past it, and each costs as much as the leader did.
 
     Args:
-        rung: Trials of one rung, some perhaps without evidence.
+        rung: Short trials, some perhaps without evidence.
+        leader: The best that was trained in full, if there is one.
         places: How many go on at most.
     """
     judged = sorted((trial for trial in rung if trial.evidence), key=order)
     kept: list[Trial] = []
     for trial in judged:
-        if kept and likely(kept[0], trial, sure=True):
-            trial.outcome = f"beaten by {kept[0].choice.shown()}"
+        if leader is not None and order(trial) >= order(leader):
+            trial.outcome = f"not as far as {leader.choice.shown()}"
         elif len(kept) == places:
             trial.outcome = f"not among the best {places} of the short trials"
         else:
@@ -150,6 +181,6 @@ def leave(rung: Sequence[Trial], places: int) -> list[Trial]:
     return kept
 
 
-def _perfect(trial: Trial) -> bool:
+def _perfect(trial: Trial | None) -> bool:
     """Whether it gets every row right on which it is judged."""
-    return trial.evidence is not None and bool((trial.evidence.gains == 1).all())
+    return bool(trial and trial.evidence and (trial.evidence.gains == 1).all())
