@@ -33,6 +33,7 @@ def test_the_solution_is_logistic_regression_on_standardised_features(
     found = fit_probe(x, y, 3)
     mean, scale = standardisation(x)
     expected = fit_logistic((x - mean) / scale, y, 3, penalty=found.penalty)
+    expected = expected.stretched(found.factor)
     np.testing.assert_allclose(
         softmax(found.solution.logits(x)), softmax(expected.logits((x - mean) / scale)), atol=1e-4
     )

@@ -28,6 +28,10 @@ class LinearSolution:
         """The logits (N, C) of features (N, D)."""
         return np.asarray(features @ self.weight.T + self.bias, dtype=np.float64)
 
+    def stretched(self, factor: float) -> LinearSolution:
+        """The weight times a factor; the bias stays."""
+        return LinearSolution(factor * self.weight, self.bias)
+
 
 def log_softmax(logits: FloatArray) -> FloatArray:
     """Log-probabilities (N, C) of logits (N, C); finite wherever the logits are."""

@@ -12,12 +12,12 @@ from graft.closedform.linear import (
     Float64Array,
     LinearSolution,
     class_counts,
-    log_softmax,
     with_absent_classes,
 )
 from graft.closedform.logistic import LogisticProblem, lowest_logit, require_penalty
 from graft.closedform.metric import Gram
 from graft.closedform.space import SHRINKAGE, Space, enter_space
+from graft.closedform.sureness import Held, Judged, judge
 from graft.types import FloatArray, IntArray
 
 PENALTIES = tuple(float(f"{10.0 ** (-power / 2):.3g}") for power in range(2, 15))
@@ -28,7 +28,7 @@ ROWS_A_CLASS = 10.0
 """Mean validation rows a class from which the validation part chooses the penalty."""
 SCORED_ROWS = 1000
 """Held-out training rows that are enough: further folds are not fitted."""
-PATIENCE = 2
+PATIENCE = 3
 """The path ends after this many penalties in a row that are worse than the best."""
 PATH_TOLERANCE = 1e-4
 """Gradient tolerance while penalties are compared; the chosen one is solved to the full one."""
@@ -45,6 +45,7 @@ class ProbeSolution:
         penalty: The chosen one, for the standardised features.
         scores: Penalty -> mean held-out log loss, for every penalty tried; empty where nothing
             could be held out.
+        factor: By which the weights were multiplied in the end; see `graft.closedform.sureness`.
         mean: (D,) of the training features.
         scale: (D,) by which the centred features were divided.
         chosen_by: `validation`, `cross-validation` or `default`.
@@ -53,6 +54,7 @@ class ProbeSolution:
     solution: LinearSolution
     penalty: float
     scores: dict[float, float]
+    factor: float
     mean: Float64Array
     scale: Float64Array
     chosen_by: str
@@ -73,10 +75,11 @@ def fit_probe(
     """Multinomial logistic regression with the penalty chosen by held-out log loss.
 
     The features are centred and scaled (`standardisation`). The penalties are tried from the
-    strongest to the weakest, each started from the one before, until two in a row are worse than
-    the best. They are judged on the validation part if it has ten rows a class on average and
-    every class that was trained; else by stratified cross-validation over the training rows
-    (`folds`); with one example a class the penalty is `ONE_SHOT_PENALTY`.
+    strongest to the weakest, each started from the one before, until three in a row are worse than
+    the best. They are judged, each at the sureness that suits it (`judge`), on the validation part
+    if it has ten rows a class on average and every class that was trained; else by stratified
+    cross-validation over the training rows (`folds`); with one example a class the penalty is
+    `ONE_SHOT_PENALTY`.
 
     Args:
         features: (N, D) training features.
@@ -112,23 +115,25 @@ def fit_probe(
     warm = problem.start()
     if validation is not None and decides(validation[1], present):
         held_out = held_out_rows(validation, space, light, present)
-        scores, (warm,) = path_scores([(light.problem(space.metric, kind), held_out)], path)
+        judged, (warm,) = path_scores([(light.problem(space.metric, kind), held_out)], path)
         chosen_by = "validation"
     elif counts.max() > 1 and len(present) > 1:
         pairs = [
             (light.take(every_view(kept)).problem(space.metric, kind), light.take(held_out))
             for kept, held_out in folds(indices)
         ]
-        scores, chosen_by = path_scores(pairs, path)[0], "cross-validation"
+        judged, chosen_by = path_scores(pairs, path)[0], "cross-validation"
     else:
-        scores, chosen_by = {}, "default"
-    penalty = min(scores, key=lambda at: scores[at]) if scores else ONE_SHOT_PENALTY
-    final = problem.solve(penalty, warm, FINAL_TOLERANCE)
+        judged, chosen_by = {}, "default"
+    penalty = min(judged, key=lambda at: judged[at].loss) if judged else ONE_SHOT_PENALTY
+    factor = judged[penalty].factor if judged else 1.0
+    final = problem.solve(penalty, warm, FINAL_TOLERANCE).stretched(factor)
     weight = space.leave(final.weight)
     solution = with_absent_classes(
         weight, final.bias - weight @ space.mean, present, classes, lowest_logit(problem, final)
     )
-    return ProbeSolution(solution, penalty, scores, space.mean, space.scale, chosen_by)
+    scores = {at: found.loss for at, found in judged.items()}
+    return ProbeSolution(solution, penalty, scores, factor, space.mean, space.scale, chosen_by)
 
 
 class Rows(NamedTuple):
@@ -171,43 +176,36 @@ def held_out_rows(
 
 def path_scores(
     pairs: Sequence[tuple[LogisticProblem, Rows]], path: Sequence[float]
-) -> tuple[dict[float, float], list[LinearSolution]]:
-    """Mean held-out log loss for each penalty until it rises, and the solutions at the best.
+) -> tuple[dict[float, Judged], list[LinearSolution]]:
+    """How good each penalty is on held-out rows until that rises, and the solutions at the best.
 
     Args:
         pairs: A problem and the rows that judge it, one pair a fold. The folds walk the path in
             step, so that the path ends by their mean and not by the noise of one of them.
         path: Penalties, the strongest first.
     """
-    scores: dict[float, float] = {}
+    found: dict[float, Judged] = {}
     solutions = best = [problem.start() for problem, _ in pairs]
-    shares = np.array([held_out.weights.sum() for _, held_out in pairs])
     worse = 0
     for penalty in path:
         solutions = [
             problem.solve(penalty, solution, PATH_TOLERANCE)
             for (problem, _), solution in zip(pairs, solutions, strict=True)
         ]
-        losses = [
-            mean_loss(solution, held_out)
-            for (_, held_out), solution in zip(pairs, solutions, strict=True)
-        ]
-        score = float(shares @ np.array(losses) / shares.sum())
-        worse = worse + 1 if scores and score >= min(scores.values()) else 0
+        judged = judge(
+            [
+                Held.of(solution, *held_out)
+                for (_, held_out), solution in zip(pairs, solutions, strict=True)
+            ]
+        )
+        worse = (
+            worse + 1 if found and judged.loss >= min(each.loss for each in found.values()) else 0
+        )
         best = solutions if worse == 0 else best
-        scores[penalty] = score
+        found[penalty] = judged
         if worse == PATIENCE:
             break
-    return scores, best
-
-
-def mean_loss(solution: LinearSolution, rows: Rows) -> float:
-    """Weighted mean cross-entropy."""
-    dtype = rows.features.dtype
-    logits = rows.features @ solution.weight.T.astype(dtype) + solution.bias
-    log_probabilities = log_softmax(logits)
-    losses = log_probabilities[np.arange(len(rows.targets)), rows.targets]
-    return -float(rows.weights @ losses / rows.weights.sum())
+    return found, best
 
 
 def folds(targets: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
