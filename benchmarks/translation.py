@@ -20,12 +20,12 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from time import process_time
 from typing import Any, NamedTuple
 
 import graft
 from benchmarks.small_marian import write_marian
 from graft.model import Model
+from graft.runs.folder import is_finished
 from graft.types import Json
 
 Pairs = list[tuple[str, str]]
@@ -99,14 +99,12 @@ def write(path: Path, pairs: Pairs) -> str:
     return str(path)
 
 
-def trained(
-    name: str, folder: Path, parts: tuple[str, str], **settings: Any
-) -> tuple[Model, float]:
-    """A model trained on the first and tested on the second table, and its processor seconds."""
-    begun = process_time()
+def trained(name: str, folder: Path, parts: tuple[str, str], **settings: Any) -> Model:
+    """A model trained on the first and tested on the second table; an earlier call's, if any."""
+    if is_finished(folder / name):
+        return graft.load(folder / name)
     train, test = parts
-    model = graft.fit(train, test=test, out=folder / name, **COMMON, **settings)
-    return model, process_time() - begun
+    return graft.fit(train, test=test, out=folder / name, **COMMON, **settings)
 
 
 def run(path: Path, folder: Path, epochs: int) -> Json:
@@ -115,7 +113,7 @@ def run(path: Path, folder: Path, epochs: int) -> Json:
     tables = {name: write(folder / f"{name}.tsv", getattr(parts, name)) for name in Parts._fields}
     lines = [text for pair in parts.headings + parts.few for text in pair]
     begun = str(write_marian(folder / "start", lines, **MODEL))
-    base, base_seconds = trained(
+    base = trained(
         "base",
         folder,
         (tables["headings"], tables["own"]),
@@ -126,18 +124,16 @@ def run(path: Path, folder: Path, epochs: int) -> Json:
         validation=0.05,
     )
     few = (tables["few"], tables["test"])
-    tuned, tuned_seconds = trained(
+    tuned = trained(
         "tuned", folder, few, backbone=str(folder / "base" / "model"), lr=5e-4, epochs=16
     )
-    scratch, scratch_seconds = trained(
-        "scratch", folder, few, backbone=begun, weights="random", lr=1e-3, epochs=80
-    )
+    scratch = trained("scratch", folder, few, backbone=begun, weights="random", lr=1e-3, epochs=80)
     return {
         "pairs": {name: len(getattr(parts, name)) for name in Parts._fields},
-        "base on headings": row(base.result["metrics"]["test"], base_seconds),
-        "before fine-tuning": row(tuned.result["baseline"]["untuned"], 0.0),
-        "from scratch on the few": row(scratch.result["metrics"]["test"], scratch_seconds),
-        "fine-tuned": row(tuned.result["metrics"]["test"], tuned_seconds),
+        "base on headings": row(base),
+        "before fine-tuning": figures(tuned.result["baseline"]["untuned"]),
+        "from scratch on the few": row(scratch),
+        "fine-tuned": row(tuned),
         "verdict": tuned.result["transfer"]["message"],
         "signatures": {metric: tuned.result["signatures"][metric] for metric in METRICS},
         "translations": [
@@ -147,17 +143,25 @@ def run(path: Path, folder: Path, epochs: int) -> Json:
     }
 
 
-def row(figures: Json, seconds: float) -> Json:
-    """BLEU and chrF with their intervals, and the processor time that training and testing took."""
-    return {**{metric: figures[metric] for metric in METRICS}, "processor_seconds": round(seconds)}
+def figures(found: Json) -> Json:
+    """BLEU and chrF with their intervals."""
+    return {metric: found[metric] for metric in METRICS}
+
+
+def row(model: Model) -> Json:
+    """The figures of a model on its test part, and how long it trained."""
+    result = model.result
+    phase = result["plan"]["phases"][-1]
+    taken = {"epochs": phase["epochs"], "seconds": round(result["seconds"]["train"])}
+    return {**figures(result["metrics"]["test"]), **taken}
 
 
 def table(found: Json) -> str:
     """The figures as Markdown."""
     lines = ["| on sentences | BLEU | chrF |", "| --- | --- | --- |"]
     for name in ("before fine-tuning", "from scratch on the few", "fine-tuned"):
-        figures = [found[name][metric] for metric in METRICS]
-        cells = [f"{f['value']:.1f} ({f['low']:.1f} to {f['high']:.1f})" for f in figures]
+        shown = [found[name][metric] for metric in METRICS]
+        cells = [f"{f['value']:.1f} ({f['low']:.1f} to {f['high']:.1f})" for f in shown]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -166,7 +170,7 @@ def main() -> None:
     """Run, print a table, write the results."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("pairs", type=Path)
-    parser.add_argument("--out", type=Path, help="keep tables, models and reports here")
+    parser.add_argument("--out", type=Path, help="runs stay here; those that are done are kept")
     parser.add_argument("--results", type=Path, help="write the figures here, as JSON")
     parser.add_argument("--epochs", type=int, default=25, help="of the base model")
     asked = parser.parse_args()
