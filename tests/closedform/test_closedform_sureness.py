@@ -8,7 +8,7 @@ import pytest
 from graft.closedform import sureness
 from graft.closedform.linear import LinearSolution, log_softmax
 from graft.closedform.probe import fit_probe
-from graft.closedform.sureness import Held, judge
+from graft.closedform.sureness import Held, can_tell, judge, suited, the_better
 
 
 def held(rows: int = 60, size: float = 1.0) -> Held:
@@ -22,36 +22,45 @@ def held(rows: int = 60, size: float = 1.0) -> Held:
 
 def test_the_factor_is_the_best_one() -> None:
     part = held()
-    found = judge([part])
-    penalised = [part.loss(f) / 60 + np.log(f) ** 2 / 60 for f in np.geomspace(0.05, 100, 500)]
-    reached = part.loss(found.factor) / 60 + np.log(found.factor) ** 2 / 60
-    assert reached == pytest.approx(min(penalised), abs=1e-4)
-    assert found.loss == part.loss(found.factor) / 60
+    found = suited([part])
+
+    def penalised(factor: float) -> float:
+        return judge([part], factor).loss + np.log(factor) ** 2 / 60
+
+    least = min(map(penalised, np.geomspace(0.05, 100, 500).tolist()))
+    assert penalised(found.factor) == pytest.approx(least, abs=1e-4)
 
 
 def test_parts_count_by_their_weight() -> None:
     part = held()
-    whole = judge([part])
     halves = [
-        Held(part.products[at], part.bias, part.targets[at], part.weights[at]) for at in HALVES
+        Held(part.products[at], part.bias, part.targets[at], part.weights[at])
+        for at in (slice(0, 20), slice(20, 60))
     ]
-    assert judge(halves).loss == pytest.approx(whole.loss)
-    assert judge([part._replace(weights=7 * part.weights)]).loss == pytest.approx(whole.loss)
-
-
-HALVES = (slice(0, 20), slice(20, 60))
+    assert suited(halves).loss == pytest.approx(suited([part]).loss)
+    heavier = suited([part._replace(weights=7 * part.weights)])
+    assert heavier.loss == pytest.approx(suited([part]).loss)
 
 
 def test_what_is_too_unsure_is_stretched_and_what_is_too_sure_is_not() -> None:
-    unsure, sure = judge([held(size=0.1)]), judge([held(size=10.0)])
-    assert unsure.factor > 5
-    assert sure.factor < 0.5
+    assert suited([held(size=0.1)]).factor > 5
+    assert suited([held(size=10.0)]).factor < 0.5
 
 
-def test_many_rows_are_judged_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_factor_must_be_clearly_better() -> None:
+    unsure, right = held(size=0.1), held(size=1.5)
+    plain = {0.1: judge([unsure])}
+    assert the_better(plain, {0.1: suited([unsure])})[0.1].factor > 5
+    plain = {0.1: judge([right])}
+    assert the_better(plain, {0.1: judge([right], 1.01)}) is plain
+    assert the_better(plain, plain) is plain
+
+
+def test_a_handful_of_rows_and_very_many_do_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert can_tell([held(15)])
+    assert not can_tell([held(14)])
     monkeypatch.setattr(sureness, "MOST_ROWS", 59)
-    part = held(size=0.1)
-    assert judge([part]) == (part.loss(1.0) / 60, 1.0)
+    assert not can_tell([held(60)])
 
 
 def test_few_rows_of_many_features_are_told_better(monkeypatch: pytest.MonkeyPatch) -> None:

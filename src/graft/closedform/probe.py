@@ -17,7 +17,7 @@ from graft.closedform.linear import (
 from graft.closedform.logistic import LogisticProblem, lowest_logit, require_penalty
 from graft.closedform.metric import Gram
 from graft.closedform.space import SHRINKAGE, Space, enter_space
-from graft.closedform.sureness import Held, Judged, judge
+from graft.closedform.sureness import Held, Judged, can_tell, judge, suited, the_better
 from graft.types import FloatArray, IntArray
 
 PENALTIES = tuple(float(f"{10.0 ** (-power / 2):.3g}") for power in range(2, 15))
@@ -28,7 +28,7 @@ ROWS_A_CLASS = 10.0
 """Mean validation rows a class from which the validation part chooses the penalty."""
 SCORED_ROWS = 1000
 """Held-out training rows that are enough: further folds are not fitted."""
-PATIENCE = 3
+PATIENCE = 2
 """The path ends after this many penalties in a row that are worse than the best."""
 PATH_TOLERANCE = 1e-4
 """Gradient tolerance while penalties are compared; the chosen one is solved to the full one."""
@@ -75,11 +75,11 @@ def fit_probe(
     """Multinomial logistic regression with the penalty chosen by held-out log loss.
 
     The features are centred and scaled (`standardisation`). The penalties are tried from the
-    strongest to the weakest, each started from the one before, until three in a row are worse than
-    the best. They are judged, each at the sureness that suits it (`judge`), on the validation part
-    if it has ten rows a class on average and every class that was trained; else by stratified
-    cross-validation over the training rows (`folds`); with one example a class the penalty is
-    `ONE_SHOT_PENALTY`.
+    strongest to the weakest, each started from the one before, until two in a row are worse than
+    the best. They are judged, each at the sureness that suits it where that is clearly better
+    (`graft.closedform.sureness`), on the validation part if it has ten rows a class on average and
+    every class that was trained; else by stratified cross-validation over the training rows
+    (`folds`); with one example a class the penalty is `ONE_SHOT_PENALTY`.
 
     Args:
         features: (N, D) training features.
@@ -184,7 +184,8 @@ def path_scores(
             step, so that the path ends by their mean and not by the noise of one of them.
         path: Penalties, the strongest first.
     """
-    found: dict[float, Judged] = {}
+    plain: dict[float, Judged] = {}
+    others: dict[float, Judged] = {}
     solutions = best = [problem.start() for problem, _ in pairs]
     worse = 0
     for penalty in path:
@@ -192,20 +193,22 @@ def path_scores(
             problem.solve(penalty, solution, PATH_TOLERANCE)
             for (problem, _), solution in zip(pairs, solutions, strict=True)
         ]
-        judged = judge(
-            [
-                Held.of(solution, *held_out)
-                for (_, held_out), solution in zip(pairs, solutions, strict=True)
-            ]
-        )
-        worse = (
-            worse + 1 if found and judged.loss >= min(each.loss for each in found.values()) else 0
-        )
+        parts = [
+            Held.of(solution, *held_out)
+            for (_, held_out), solution in zip(pairs, solutions, strict=True)
+        ]
+        before = [_least(plain), _least(others)]
+        plain[penalty] = judge(parts)
+        others[penalty] = suited(parts) if can_tell(parts) else plain[penalty]
+        worse = worse + 1 if [_least(plain), _least(others)] == before else 0
         best = solutions if worse == 0 else best
-        found[penalty] = judged
         if worse == PATIENCE:
             break
-    return found, best
+    return the_better(plain, others), best
+
+
+def _least(found: dict[float, Judged]) -> float:
+    return min((each.loss for each in found.values()), default=np.inf)
 
 
 def folds(targets: IntArray) -> Iterator[tuple[IntArray, IntArray]]:

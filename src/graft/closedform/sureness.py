@@ -13,6 +13,8 @@ from graft.types import FloatArray, IntArray
 
 MOST_ROWS = 2000
 """With more held-out rows the penalty itself makes a head as sure as it should be."""
+FEWEST_A_CLASS = 5
+"""Below so many held-out rows a class, rows that happen to be right make a head too sure."""
 LOWEST, HIGHEST = np.log(0.05), np.log(100.0)
 ACCURACY = 0.01
 
@@ -45,21 +47,45 @@ class Held(NamedTuple):
             features @ solution.weight.T.astype(features.dtype), solution.bias, targets, weights
         )
 
-    def loss(self, factor: float) -> float:
-        """Weighted sum of the cross-entropy where the weights are multiplied by a factor."""
+    def losses(self, factor: float) -> Float64Array:
+        """(N,) cross-entropy of each row where the weights are multiplied by a factor."""
         found = log_softmax(factor * self.products + self.bias)
-        return -float(self.weights @ found[np.arange(len(self.targets)), self.targets])
+        return -np.asarray(found[np.arange(len(self.targets)), self.targets], dtype=np.float64)
 
 
 class Judged(NamedTuple):
-    """The mean held-out loss, and the factor on the weights at which it is so low."""
+    """What held-out rows say of a head whose weights are multiplied by a factor.
 
-    loss: float
+    Attributes:
+        factor: The factor.
+        losses: (N,) cross-entropy of each row.
+        weights: (N,) row weights.
+    """
+
     factor: float
+    losses: Float64Array
+    weights: Float64Array
+
+    @property
+    def loss(self) -> float:
+        """The weighted mean."""
+        return float(self.weights @ self.losses / self.weights.sum())
+
+    def clearly_better(self, other: Judged) -> bool:
+        """Whether the mean is lower by more than the standard error of the difference."""
+        gain = (other.losses - self.losses) * self.weights / self.weights.mean()
+        error = gain.std(ddof=1) / np.sqrt(len(gain))
+        return bool(gain.mean() > error)
 
 
-def judge(parts: Sequence[Held]) -> Judged:
-    """The least held-out loss over all factors on the weights.
+def judge(parts: Sequence[Held], factor: float = 1.0) -> Judged:
+    """The held-out losses of all parts together."""
+    losses = np.concatenate([part.losses(factor) for part in parts])
+    return Judged(factor, losses, np.concatenate([part.weights for part in parts]))
+
+
+def suited(parts: Sequence[Held]) -> Judged:
+    """The held-out losses at the factor that makes their mean least.
 
     A penalty chooses both what a head says and how sure it is. On few rows the two disagree: what
     says the right classes is far too unsure, so that a weaker penalty would win that errs more.
@@ -69,18 +95,23 @@ def judge(parts: Sequence[Held]) -> Judged:
     not make the rest surer.
     """
     rows = sum(len(part.targets) for part in parts)
-    total = sum(float(part.weights.sum()) for part in parts)
-
-    def loss(factor: float) -> float:
-        return sum(part.loss(factor) for part in parts) / total
-
-    if rows > MOST_ROWS:
-        return Judged(loss(1.0), 1.0)
     found = optimize.minimize_scalar(
-        lambda place: loss(float(np.exp(place))) + place**2 / rows,
+        lambda place: judge(parts, float(np.exp(place))).loss + place**2 / rows,
         bounds=(LOWEST, HIGHEST),
         method="bounded",
         options={"xatol": ACCURACY},
     )
-    factor = float(np.exp(found.x))
-    return Judged(loss(factor), factor)
+    return judge(parts, float(np.exp(found.x)))
+
+
+def can_tell(parts: Sequence[Held]) -> bool:
+    """Whether there are enough held-out rows to tell how sure to be, and few enough to need it."""
+    rows, classes = sum(len(part.targets) for part in parts), len(parts[0].bias)
+    return FEWEST_A_CLASS * classes <= rows <= MOST_ROWS
+
+
+def the_better(plain: dict[float, Judged], others: dict[float, Judged]) -> dict[float, Judged]:
+    """The penalties as they are, or each at its factor if the best of these is clearly better."""
+    best = min(others.values(), key=lambda each: each.loss)
+    clear = best.clearly_better(min(plain.values(), key=lambda each: each.loss))
+    return others if clear else plain
