@@ -48,11 +48,11 @@ def test_what_is_too_unsure_is_stretched_and_what_is_too_sure_is_not() -> None:
 
 
 def test_a_factor_must_be_clearly_better() -> None:
-    unsure, right = held(size=0.1), held(size=1.5)
+    unsure, right = held(size=0.1), held()
     plain = {0.1: judge([unsure])}
     assert the_better(plain, {0.1: suited([unsure])})[0.1].factor > 5
-    plain = {0.1: judge([right])}
-    assert the_better(plain, {0.1: judge([right], 1.01)}) is plain
+    plain = {0.1: suited([right])}
+    assert the_better(plain, {0.1: judge([right], 1.01 * plain[0.1].factor)}) is plain
     assert the_better(plain, plain) is plain
 
 
