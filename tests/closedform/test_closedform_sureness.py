@@ -25,7 +25,7 @@ def test_the_factor_is_the_best_one() -> None:
     found = suited([part])
 
     def penalised(factor: float) -> float:
-        return judge([part], factor).loss + np.log(factor) ** 2 / 60
+        return judge([part], factor).loss + float(np.log(factor)) ** 2 / 60
 
     least = min(map(penalised, np.geomspace(0.05, 100, 500).tolist()))
     assert penalised(found.factor) == pytest.approx(least, abs=1e-4)
