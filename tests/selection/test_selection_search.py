@@ -31,9 +31,7 @@ def found_by(photos: Path, tiny: Json, out: Path, **settings: object) -> Model:
     return graft.fit(photos, **arguments)
 
 
-@pytest.fixture(
-    scope="module", params=["validation", pytest.param("folds", marks=pytest.mark.long)]
-)
+@pytest.fixture(scope="module", params=["validation", pytest.param("few", marks=pytest.mark.long)])
 def searched(
     request: pytest.FixtureRequest,
     photos: Path,
@@ -140,6 +138,19 @@ def test_what_the_user_names_is_kept(photos: Path, tiny: Json, tmp_path: Path) -
     tried = model.result["search"]["tried"]
     assert {trial["strategy"] for trial in tried} == {"linear-probe", "lp-ft"}
     assert model.result["recipe"]["lr"] == 0.001
+
+
+def test_without_a_validation_part_choices_are_judged_on_a_fold(
+    photos: Path, tiny: Json, tmp_path: Path
+) -> None:
+    settings: Json = {"strategy": "full", "lr": 0.001, "validation": 0.0}
+    model = found_by(photos, tiny, tmp_path / "run", **settings)
+    assert model.result["strategy"] == "full"
+    assert model.result["counts"]["validation"] == 0
+    tried = model.result["search"]["tried"]
+    assert [(t["strategy"], t["judged_on"], t["outcome"]) for t in tried if t["score"]] == [
+        ("full", "a fold", "won on a fold")
+    ]
 
 
 def test_bad_budgets_and_names_are_refused(photos: Path, tiny: Json, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def winner_line(winner: Trial, first: Trial, metric: str) -> str:
         return f"{winner.choice.shown()}: nothing else beat the first result{figure}."
     if winner.evidence is None or first.evidence is None:
         return f"{winner.choice.shown()} was trained last; there are no held-out rows."
-    reached = shown(winner.over(len(winner.further)).score, metric)
+    reached = shown(winner.evidence.score, metric)
     return (
         f"{winner.choice.shown()}: {metric} {reached} on held-out rows against "
         f"{shown(first.evidence.score, metric)} of the first result, {first.choice.shown()}."

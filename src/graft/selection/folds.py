@@ -1,4 +1,4 @@
-"""Where choices are judged: the validation part, or folds where it is too small to tell."""
+"""Where choices are judged without a validation part: on a fold of the training rows."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from graft.types import IntArray
 
 FOLDS = 5
 FEW_ROWS = 200
-"""With fewer validation rows choices are cross-validated over training and validation rows."""
+"""With fewer validation rows the favourite is trusted unless something is likely better."""
 
 
 def are_few(prepared: Prepared) -> bool:
-    """Whether the validation part is too small to choose on."""
+    """Whether the validation part is too small to doubt the favourite by."""
     return len(prepared.split.validation) < FEW_ROWS
 
 

@@ -14,15 +14,12 @@ from graft.selection.grid import Choice
 from graft.selection.keeper import Keeper, better
 from graft.selection.ranking import Candidate
 from graft.selection.speed import PASSES_PER_STEP
-from graft.selection.trial import SPENT, STANDARD, Trial, Trials, likely, order, undecided
+from graft.selection.trial import SPENT, STANDARD, Trial, Trials, order
 from graft.training.stage import FEWEST_EPOCHS, MOST_EPOCHS, TARGET_STEPS
 
 # Share of the epochs that tells which rival is worth all of them.
 SHORT = 1 / 4
 FEWEST_TRIAL_EPOCHS = 2
-# Where validation rows are few, the leader and a rival whose lead may be luck meet again on at most
-# so many folds.
-MOST_MEETINGS = 1
 
 
 @dataclass(slots=True)
@@ -34,7 +31,7 @@ class Race:
         keeper: Gets every model that was trained on the run's own parts.
         costs: The scored backbones, for predictions.
         eligible_probes: Whether a probe may win; not where the user named another strategy.
-        few: Whether the validation part alone is too small to choose on.
+        few: Whether the validation part is so small that the favourite is trusted without proof.
     """
 
     trials: Trials
@@ -64,8 +61,6 @@ class Race:
         rung = [self._try(choice, SHORT, where) for choice in contenders]
         for rival in leave(rung, leader, len({choice.backbone for choice in choices})):
             trial = self._try(rival.choice, 1.0, where)
-            if leader is not None and self.few:
-                self._meet(trial, leader)
             leader = self._ahead(trial, leader)
         if leader is not None and leader not in known and where:
             self._carry_out(leader)
@@ -139,19 +134,6 @@ class Race:
         if share < 1:
             trial.attempt = None  # a short trial is no model
         return trial
-
-    def _meet(self, rival: Trial, leader: Trial) -> None:
-        """Judge rival and leader on folds as well, where the rival's lead may be luck."""
-        for fold in range(1, 1 + MOST_MEETINGS):
-            missing = [each for each in (leader, rival) if len(each.further) < fold]
-            if not likely(rival, leader) or not undecided(rival, leader) or not missing:
-                return
-            for each in missing:
-                again = self._try(each.choice, 1.0, (fold,))
-                again.outcome = again.outcome or "measured beside another"
-                if again.evidence is None:
-                    return
-                each.further.append(again.evidence)
 
     def _drop(self, choices: Sequence[Choice], reason: str) -> None:
         self.trials.done += [Trial(choice, None, STANDARD, outcome=reason) for choice in choices]

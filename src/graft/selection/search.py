@@ -53,9 +53,8 @@ def search(
     """Choose backbone, frozen depth, strategy and rate within a time, and carry the choice out.
 
     The first result, a linear probe, is on the disk within seconds, and the best so far stays
-    there. Choices are judged on the validation part; where it has fewer than 200 rows and does not
-    tell two of them apart, also on folds. The test part is looked at once, at the end, for the
-    winner.
+    there. Choices are judged on the validation part, or on a fold where there is none. The test
+    part is looked at once, at the end, for the winner.
 
     Args:
         recipe: What it names (strategy, rate, epochs, head ...) is kept, the rest is chosen.

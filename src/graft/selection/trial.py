@@ -34,7 +34,7 @@ STANDARD: tuple[int, ...] = ()
 """In place of folds: the run's own training and validation part."""
 SPENT = "stopped: the budget was spent"
 # Standard errors by which a difference counts.
-SURE, LIKELY = 1.96, 0.5
+SURE, LIKELY = 1.96, 1.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -78,7 +78,6 @@ class Trial:
         evidence: How it did, or None where it failed or ran out of time.
         attempt: The trained network, where it was trained on the run's own parts.
         outcome: What was made of it.
-        further: How it did on folds, where the validation part did not tell it from another.
     """
 
     choice: Choice
@@ -88,24 +87,14 @@ class Trial:
     evidence: Evidence | None = None
     attempt: Attempt | None = None
     outcome: str = ""
-    further: list[Evidence] = field(default_factory=list)
-
-    def over(self, folds: int) -> Evidence:
-        """The evidence with that of the first folds: the row-weighted mean of both."""
-        assert self.evidence is not None
-        parts = [self.evidence, *self.further[:folds]]
-        rows = [len(part.gains) for part in parts]
-        loss = float(np.average([part.loss for part in parts], weights=rows))
-        return Evidence(np.concatenate([part.gains for part in parts]), loss)
 
     def to_dict(self) -> Json:
         """The account of the trial as JSON values."""
-        evidence = self.over(len(self.further)) if self.evidence else None
-        judged = ["a fold" if self.folds else "validation", *["a fold" for _ in self.further]]
+        evidence = self.evidence
         return {
             **self.choice.to_dict(),
             "epochs": self.epochs,
-            "judged_on": " and ".join(judged),
+            "judged_on": "a fold" if self.folds else "validation",
             "seconds": round(self.seconds, 3),
             "score": evidence.score.to_dict() if evidence else None,
             "log_loss": evidence.loss or None if evidence else None,
@@ -124,24 +113,14 @@ def likely(trial: Trial, other: Trial, *, sure: bool = False) -> bool:
     Args:
         trial: The one that would displace the other.
         other: The one that stays unless there is a reason.
-        sure: Whether the 95 % interval of the paired difference must lie above 0, rather than a
-            part of its standard error, which guards against the luck of the best of several.
+        sure: Whether the 95 % interval of the paired difference must lie above 0, rather than its
+            standard error, which guards against the luck of the best of several as the rule of
+            one standard error of Breiman et al. (1984), section 3.4.3, does.
     """
-    lead, error = _lead(trial, other)
-    return lead > (SURE if sure else LIKELY) * error
-
-
-def undecided(trial: Trial, other: Trial) -> bool:
-    """Whether more rows could tell: 0 lies in the 95 % interval of the paired difference."""
-    lead, error = _lead(trial, other)
-    return abs(lead) < SURE * error
-
-
-def _lead(trial: Trial, other: Trial) -> tuple[float, float]:
     if trial.evidence is None or other.evidence is None:
-        return 0.0, 0.0
-    folds = min(len(trial.further), len(other.further))
-    return trial.over(folds).lead(other.over(folds))
+        return False
+    lead, error = trial.evidence.lead(other.evidence)
+    return lead > (SURE if sure else LIKELY) * error
 
 
 @dataclass(slots=True)
