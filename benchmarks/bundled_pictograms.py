@@ -2,10 +2,12 @@
 
     apt-get install mate-icon-theme
     python benchmarks/bundled_pictograms.py /usr/share/icons/mate/48x48 [--seeds 20]
+        [--contenders NAME...]
 
-The linear probe on the bundled backbone beside logistic regression and an SVM on raw pixels
-(24 x 24 RGB on white), half of the pictures for training, paired over seeds. Links and pictures
-that are equal byte by byte are left out.
+Linear probe and LP-FT of the bundled backbone beside logistic regression and an SVM on raw pixels
+(24 x 24 RGB on white) and beside the same SVM on the backbone's frozen features, half of the
+pictures for training, paired over seeds. Links and pictures that are equal byte by byte are left
+out.
 """
 
 from __future__ import annotations
@@ -71,6 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("theme", type=Path)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--contenders", nargs="+", help="the first is compared; default: all")
     given = parser.parse_args()
     folder = scratch_folder()
     collect(given.theme, folder / "pictures")
@@ -80,13 +83,16 @@ def main() -> None:
         "linear probe": bench.graft("pretrained", "linear-probe", None),
         "raw LR": bench.sklearn(scaled_regression, raw),
         "raw SVM": bench.sklearn(lambda: SVC(gamma="scale", C=10.0), raw),
+        "features' SVM": bench.sklearn(lambda: SVC(gamma="scale", C=10.0), bench.features()),
+        "LP-FT": bench.graft("pretrained", "lp-ft", None),
     }
+    contenders = {name: contenders[name] for name in given.contenders or contenders}
     targets = bench.examples.targets
     found = compare(contenders, lambda seed: halves(targets, seed), given.seeds)
     print(f"{len(targets)} pictures, {len(bench.examples.labels)} classes, {given.seeds} seeds")
+    first, *_ = found
     for name, values in found.items():
-        gain = found["linear probe"] - values
-        print(f"{name:<13} {shown(values)}   linear probe minus this: {shown(gain)}")
+        print(f"{name:<13} {shown(values)}   {first} minus this: {shown(found[first] - values)}")
 
 
 if __name__ == "__main__":

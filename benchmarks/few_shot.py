@@ -75,6 +75,15 @@ class Bench:
 
         return accuracy
 
+    def features(self) -> FloatArray:
+        """(N, D) frozen features of the bundled backbone."""
+        size = choose_size("bundled", None, self.examples)
+        backbone = load_backbone("bundled", size=size)
+        network = Network(backbone, build_head("linear", backbone.num_features, 2))
+        runner = self._runner(network, 0, 1)
+        source = open_source(network, len(backbone.blocks), runner.feed, runner.warnings)
+        return source.read(np.arange(len(self.examples))).numpy()
+
     def _runner(self, network: Network, seed: int, views: int) -> StageRunner:
         pixels = Pixels(self.examples, network.backbone.spec, self.root, Silent())
         digests = [digest for digest in pixels.digests if digest is not None]
