@@ -9,6 +9,7 @@ say little, a classifier then starts from the scales that the network was traine
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ def even_out(network: nn.Module, deviations: Tensor) -> None:
     if not bool((deviations > 0).all()):
         raise ValueError(f"{int((deviations <= 0).sum())} features do not vary")
     factors = deviations.square().mean().sqrt() / deviations
-    last = network.layer4[-1]  # type: ignore[index,unused-ignore]
+    last: Any = [*network.get_submodule("layer4").children()][-1]
     with torch.no_grad():
         for norm in (last.bn2, last.downsample[-1]):
             norm.weight.mul_(factors.to(norm.weight.dtype))

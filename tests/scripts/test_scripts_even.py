@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -12,7 +14,8 @@ from scripts.pretrain.model import create_network
 def test_folding_divides_every_feature_by_its_deviation() -> None:
     torch.manual_seed(0)
     network = create_network().eval()
-    for norm in (network.layer4[-1].bn2, network.layer4[-1].downsample[-1]):  # type: ignore[index,union-attr,unused-ignore]
+    last: Any = network.get_submodule("layer4.0")
+    for norm in (last.bn2, last.downsample[-1]):
         torch.nn.init.uniform_(norm.weight, 0.5, 2.0)
         torch.nn.init.normal_(norm.bias)
     pictures = torch.randn(32, 3, 32, 32)
