@@ -33,7 +33,7 @@ from graft.runs.predictor import probabilities
 from graft.runs.preparation import Prepared, prepare, read_examples
 from graft.runs.resolve import resolve
 from graft.runs.result import data_part, plan_part, timestamp, versions
-from graft.runs.resume import begun, found_state, identity
+from graft.runs.resume import begun, found_state, identity, place_of
 from graft.runs.together import together
 from graft.scenarios import Problem, Stage, build_scenario
 from graft.strategies import Phase, build_strategy, phases_for
@@ -263,7 +263,7 @@ def train_in(folder: RunFolder, attempt: Attempt, every: float | None) -> Keeper
         about = state["about"]
         attempt.clock.add(about["clock"])
         attempt.feed.warnings[:0] = about["warnings"]
-        keeper.resume(about["checkpoints"])
+        keeper.resume(about["checkpoints"], place_of(state, attempt.phases))
         say(f"Goes on in stage {state['stage'] + 1}, phase {state['phase'] + 1}.")
     train(attempt, history, keeper, state)
     folder.write_recipe(attempt.recipe)

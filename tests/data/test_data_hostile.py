@@ -214,6 +214,13 @@ def test_tables_that_are_none_are_refused(name: str, tmp_path: Path) -> None:
     assert len(str(caught.value)) < 1000
 
 
+def test_a_name_of_two_lines_that_is_no_text(tmp_path: Path) -> None:
+    """Found by fuzzing: the first line is UTF-8, and the name goes on in the second."""
+    (tmp_path / "x.csv").write_bytes(b'text,label,"a\n\x80"\nwords,a,1\nothers,b,2\n')
+    with pytest.raises(DataError, match=r"header line of .* is not UTF-8"):
+        read(tmp_path / "x.csv")
+
+
 def test_a_json_line_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "LONGEST_LINE", 1000)
     (tmp_path / "x.jsonl").write_bytes(b'{"text": "' + b"a" * 2000)

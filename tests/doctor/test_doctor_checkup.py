@@ -280,6 +280,18 @@ def test_the_command_line_prints_one_json_object(
     assert shown["forecast"]["rows"] == 84 + 1
 
 
+def test_the_command_line_prints_a_table(clean: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leak(clean)
+    with pytest.raises(SystemExit):
+        main(["doctor", str(clean), "--no-rehearse"])
+    lines = capsys.readouterr().out.splitlines()
+    titles = next(number for number, line in enumerate(lines) if "what was found" in line)
+    row = lines[titles + 1]
+    assert row.split()[:3] == ["FAULT", "copies-across", "1"]
+    assert row.index("copies-across") == lines[titles].index("check")
+    assert any(line.strip().startswith("next: ") for line in lines)
+
+
 def test_a_missing_path_is_the_users_error(tmp_path: Path) -> None:
     with pytest.raises(graft.UserError, match="does not exist"):
         doctor(tmp_path / "nowhere")

@@ -291,3 +291,44 @@ def test_frozen_blocks_after_trained_ones_and_parts_of_blocks_are_told() -> None
     assert "In the blocks that trained" not in text
     built["plan"]["part"] = "norm"
     assert "only the scales and shifts of normalisation layers did." in told(built)
+
+
+FINDING = {
+    "check": "copies",
+    "severity": "fault",
+    "what": "2 pairs of pictures are equal byte by byte",
+    "count": 2,
+    "examples": ["a/1.png = a/2.png"],
+    "next": "remove one of each",
+}
+
+
+def test_what_a_look_at_the_data_found_has_a_section_of_its_own() -> None:
+    built = {**result(), "findings": [FINDING, {**FINDING, "severity": "note", "examples": []}]}
+    summary = summarize(built, [], {})
+    names = [entry["name"] for entry in summary["sections"]]
+    assert names[names.index("data") + 1] == "findings"
+    rows = section(summary, "findings")["blocks"][1]["rows"]
+    assert rows[0][:5] == ["copies", "Fault", "2", FINDING["what"], "a/1.png = a/2.png"]
+    assert rows[1][1] == "Note"
+    assert "remove one of each" in render_html(summary)
+    assert "all well" in told({**result(), "findings": []})
+
+
+def test_where_a_run_was_taken_up_is_told() -> None:
+    place = {
+        "stage": 1,
+        "phase": "unfreeze",
+        "epoch": 3,
+        "step": 7,
+        "at": "2026-11-22T19:58:03+00:00",
+    }
+    counts = {"written": 4, "seconds": 0.5, "resumed": 1, "taken_up": [place]}
+    shown = told({**result(), "checkpoints": counts})
+    assert "4 checkpoints written" in shown
+    assert "taken up 1 time: in phase unfreeze, epoch 3, after step 7 (2026-11-22 19:58" in shown
+    between = {**place, "epoch": None, "step": None, "phase": ""}
+    assert "after the last phase" in told({"checkpoints": {**counts, "taken_up": [between]}})
+    assert "before a checkpoint was due" in told(
+        {"checkpoints": {**counts, "written": 0, "taken_up": []}}
+    )

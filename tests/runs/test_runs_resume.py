@@ -144,7 +144,7 @@ def test_a_run_may_be_broken_off_again_and_again(
             graft.fit(resume=folder, checkpoint_every=0)
     result = graft.fit(resume=folder).result
     assert outcome(folder) == whole
-    assert result["checkpoints"]["resumed"] == 4
+    assert result["checkpoints"]["resumed"] == len(result["checkpoints"]["taken_up"]) == 4
 
 
 def test_a_damaged_checkpoint_is_passed_over(broken: Path, whole: Json) -> None:
@@ -268,10 +268,10 @@ def test_a_finished_run_has_nothing_left_to_do(broken: Path, whole: Json) -> Non
 
 
 class Once:
-    """Presses Ctrl-C in a step: what the user's terminal does."""
+    """Presses Ctrl-C in a step: what the user's terminal does; or what a scheduler of jobs does."""
 
-    def __init__(self, presses: int) -> None:
-        self.presses, self.said = presses, list[str]()
+    def __init__(self, presses: int, number: signal.Signals = signal.SIGINT) -> None:
+        self.presses, self.number, self.said = presses, number, list[str]()
 
     def start(self, task: str, total: int) -> None:
         pass
@@ -279,7 +279,7 @@ class Once:
     def advance(self, task: str, steps: int = 1, note: str = "") -> None:
         if task.startswith("unfreeze") and note:
             for _ in range(self.presses):
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(self.number)
 
     def finish(self, task: str) -> None:
         pass
@@ -288,11 +288,13 @@ class Once:
         self.said.append(line)
 
 
-@pytest.mark.parametrize("presses", [1, 2])
+@pytest.mark.parametrize(
+    ("presses", "number"), [(1, signal.SIGINT), (2, signal.SIGINT), (1, signal.SIGTERM)]
+)
 def test_ctrl_c_stops_with_a_checkpoint_and_twice_at_once(
-    presses: int, photos: Path, tiny: Json, tmp_path: Path, whole: Json
+    presses: int, number: signal.Signals, photos: Path, tiny: Json, tmp_path: Path, whole: Json
 ) -> None:
-    listener, folder = Once(presses), tmp_path / "run"
+    listener, folder = Once(presses, number), tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         graft.fit(str(photos), **tiny, **SETTINGS, out=folder, progress=listener)
     assert "Stopping after this step" in listener.said[-2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,11 @@ SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 WRAPPERS = ("state_dict", "model", "model_state_dict", "model_state")
 # The class of the error alone: nothing here unpickles.
 _NEEDS_CODE: type[Exception] = torch.serialization.pickle.UnpicklingError  # type: ignore[attr-defined]
+# What PyTorch's reader raises of bytes that are no archive of tensors, as fuzzing found.
+_DAMAGE = (
+    *(RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError),
+    *(ArithmeticError, AssertionError, MemoryError, struct.error),
+)
 PREFIXES = ("_orig_mod.", "module.")
 
 
@@ -66,7 +72,7 @@ def _read_torch(path: Path) -> object:
             next="where you trust the file, load it yourself and save model.state_dict() with "
             "safetensors.torch.save_file",
         ) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+    except _DAMAGE as error:
         raise _damaged(path, error) from error
 
 

@@ -51,11 +51,12 @@ def read_csv(path: Path, shown: str) -> tuple[list[str], list[list[object]]]:
     size = max(2**20, min(path.stat().st_size + 1, LONGEST_ROW))
     try:
         table = arrow.read_csv(path, arrow.ReadOptions(block_size=size), parse, convert)
+        header = [*table.column_names]  # a name may be no UTF-8
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if "straddl" in str(error):
             raise _too_long(shown) from error
         return _read_row_by_row(path, shown, delimiter)
-    return [*table.column_names], [column.to_pylist() for column in table.columns]
+    return header, [column.to_pylist() for column in table.columns]
 
 
 def _read_row_by_row(
@@ -76,6 +77,8 @@ def _read_row_by_row(
         csv.field_size_limit(limit)
     if not names:
         raise DataError(f"{shown} holds no rows", allowed=_FORM, next="look at the file")
+    if not all(map(is_whole, names)):
+        raise _foreign_header(shown)
     return names, [[row[at] for row in rows] for at in range(len(names))]
 
 
@@ -123,11 +126,7 @@ def _header(path: Path, shown: str) -> tuple[str, list[str]]:
     try:
         text = line[: min(ends, default=len(line))].decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"The header line of {shown} is not UTF-8",
-            allowed=_FORM,
-            next="save the file again as UTF-8",
-        ) from error
+        raise _foreign_header(shown) from error
     tabs = path.suffix.lower() == ".tsv"
     delimiter = "\t" if tabs else next((mark for mark in DELIMITERS if mark in text), ",")
     return delimiter, _names(line, text, delimiter, shown)
@@ -148,6 +147,14 @@ def _names(line: bytes, text: str, delimiter: str, shown: str) -> list[str]:
         return next(rows, [])
     except csv.Error as error:
         raise _unreadable(shown, error) from error
+
+
+def _foreign_header(shown: str) -> DataError:
+    return DataError(
+        f"The header line of {shown} is not UTF-8",
+        allowed=_FORM,
+        next="save the file again as UTF-8",
+    )
 
 
 def _too_long(shown: str) -> DataError:

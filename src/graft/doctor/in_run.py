@@ -119,7 +119,7 @@ def _patient(examples: Examples, opened: Opened, digests: tuple[bytes, ...]) -> 
     seen = Inspection(
         facts=tuple(_facts(note) for note in opened.notes(digests)),
         formats=("",) * len(examples),
-        frames=(1,) * len(examples),
+        several=(False,) * len(examples),
         thumbnails=small,
         faults={},
     )

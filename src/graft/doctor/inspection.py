@@ -29,14 +29,14 @@ class Inspection:
     Attributes:
         facts: Stored mode and size of each; None where it cannot be opened.
         formats: File format of each, such as `JPEG`; '' where there is none.
-        frames: Frames of each; animations have more than one.
+        several: Whether each has several frames or pages, as animations do.
         thumbnails: (N, SIDE, SIDE, 3) the whole picture, upright, on white; 0 where unreadable.
         faults: Row number to the reason why it cannot be opened.
     """
 
     facts: tuple[PictureFacts | None, ...]
     formats: tuple[str, ...]
-    frames: tuple[int, ...]
+    several: tuple[bool, ...]
     thumbnails: ByteArray
     faults: dict[int, str]
 
@@ -45,7 +45,7 @@ class Inspection:
 class _Seen:
     facts: PictureFacts | None = None
     format: str = ""
-    frames: int = 1
+    several: bool = False
     thumbnail: ByteArray | None = None
     fault: str | None = None
 
@@ -70,7 +70,7 @@ def inspect(pictures: Sequence[Picture], progress: Progress) -> Inspection:
     return Inspection(
         facts=tuple(one.facts for one in seen),
         formats=tuple(one.format for one in seen),
-        frames=tuple(one.frames for one in seen),
+        several=tuple(one.several for one in seen),
         thumbnails=np.stack(thumbnails) if thumbnails else np.empty((0, SIDE, SIDE, 3), np.uint8),
         faults={row: one.fault for row, one in enumerate(seen) if one.fault is not None},
     )
@@ -80,10 +80,19 @@ def _look(picture: Picture) -> _Seen:
     try:
         image = picture.open()
         # A picture that Pillow read from a file knows its format; an array has none.
-        kind, frames = str(image.format or ""), int(getattr(image, "n_frames", 1))
-        return _Seen(describe(image), kind, frames, _thumbnail(image))
+        facts, kind, small = describe(image), str(image.format or ""), _thumbnail(image)
+        return _Seen(facts, kind, _has_several(image), small)
     except DataError as error:
         return _Seen(fault=error.found)
+
+
+def _has_several(image: Image.Image) -> bool:
+    """Whether more frames follow; asked last, since Pillow goes to the next one for it."""
+    with quiet_pillow():
+        try:
+            return bool(getattr(image, "is_animated", False))
+        except (*DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning):
+            return False  # the first is whole, and no other is used
 
 
 def _thumbnail(image: Image.Image) -> ByteArray:

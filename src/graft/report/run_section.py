@@ -6,8 +6,8 @@ import shlex
 
 from graft.report import blocks
 from graft.report.headline import verdict_kind
-from graft.report.reading import number, part, word
-from graft.report.words import counted, duration, noun, sentence_case, size
+from graft.report.reading import number, part, records, word
+from graft.report.words import counted, duration, moment, noun, sentence_case, size, whole
 from graft.types import Json
 
 
@@ -16,7 +16,7 @@ def time(result: Json) -> Json:
     seconds = part(result, "seconds")
     spent = {name: number(seconds, name) or 0.0 for name in seconds if name != "total"}
     total = number(seconds, "total")
-    pieces = [blocks.text(_bank(part(result, "bank")))]
+    pieces = [blocks.text(_bank(part(result, "bank"))), *_checkpoints(result)]
     if not seconds or total is None:
         pieces.insert(0, blocks.text("The time was not measured."))
         return blocks.section("time", "Where the time went", pieces)
@@ -50,6 +50,32 @@ def _bank(bank: Json) -> str:
         f"stood in it, {counted(computed, 'row')} were computed; "
         f"{size(number(bank, 'bytes'))} read."
     )
+
+
+def _checkpoints(result: Json) -> list[Json]:
+    """How many there were, what they cost, and where the run was taken up."""
+    counts = part(result, "checkpoints")
+    written = number(counts, "written")
+    if written is None:
+        return []
+    cost = duration(number(counts, "seconds"))
+    lines = [f"{counted(written, 'checkpoint')} written, in {cost}." if written else ""]
+    places = [_place(entry) for entry in records(counts, "taken_up")]
+    if places:
+        often = counted(len(places), "time")
+        lines.append(f"The run was stopped and taken up {often}: {'; '.join(places)}.")
+    told = " ".join(line for line in lines if line)
+    return [blocks.text(told or "The run was over before a checkpoint was due.")]
+
+
+def _place(entry: Json) -> str:
+    epoch = number(entry, "epoch")
+    phase = word(entry, "phase")
+    where = f"in phase {phase}" if phase else "after the last phase"
+    if epoch is not None:
+        where += f", epoch {whole(epoch)}, after step {whole(number(entry, 'step'))}"
+    when = moment(word(entry, "at"))
+    return f"{where} ({when})" if when else where
 
 
 def environment(result: Json) -> Json:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from graft.report.curve_section import curves
 from graft.report.data_section import data
 from graft.report.depth_section import depth
+from graft.report.findings_section import findings
 from graft.report.headline import headline, key_figures, verdict, warnings
 from graft.report.plan_section import plan
 from graft.report.reading import clean, part, word
@@ -49,6 +50,7 @@ def summarize(result: Json, history: Sequence[Json], pictures: Mapping[str, byte
             *search(result),
             *depth(result),
             data(result, pictures),
+            *findings(result),
             metrics(result),
             curves(result, rows),
             *scores(result),

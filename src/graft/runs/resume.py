@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +18,8 @@ from graft.recipe import Recipe
 from graft.runs.asked import Asked
 from graft.runs.folder import RunFolder, default_folder, open_run_folder, resume_command
 from graft.runs.preparation import Prepared
+from graft.runs.result import timestamp
+from graft.strategies import Phase
 from graft.training.checkpoint import read_checkpoint
 from graft.types import Json
 
@@ -83,6 +85,28 @@ def found_state(folder: RunFolder, mine: Json, say: Callable[[str], None]) -> Js
             f"({found['processor']}): the last bits may differ."
         )
     return state
+
+
+def place_of(state: Json, phases: Sequence[Phase]) -> Json:
+    """Where a run is taken up, as its result says.
+
+    Args:
+        state: What the checkpoint kept.
+        phases: The phases of each stage.
+
+    Returns:
+        `stage` (from 1), `phase` (its name), the `epoch` under way and the optimizer `step` in it
+        where the checkpoint was taken inside a phase, and `at`, the time.
+    """
+    number, inside = state["phase"], state["descent"]
+    place = inside["place"] if inside else {}
+    return {
+        "stage": state["stage"] + 1,
+        "phase": phases[number].name if number < len(phases) else "",
+        "epoch": place.get("epoch"),
+        "step": place.get("step"),
+        "at": timestamp(),
+    }
 
 
 def _refuse_other_recipe(path: Path, found: Json, mine: Json) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -26,6 +27,8 @@ from graft.types import ByteArray, Json
 FORMAT = 1
 STATE, TENSORS = "state.json", "tensors.safetensors"
 KEPT = 2  # the last, and the one before it, should a disk have damaged the last
+NOT_WHOLE = (OSError, ValueError, LookupError, TypeError, RecursionError, SafetensorError)
+"""What reading one raises that is damaged, whatever is left of it."""
 _NAME = "step-"
 _TENSOR = "$tensor"
 _TYPES: Mapping[torch.dtype, str] = {
@@ -61,8 +64,10 @@ def write_checkpoint(folder: Path, state: Json) -> None:
         content = {"format": FORMAT, "tensors": digest, "state": plain}
         with flushed(temporary / STATE) as file:
             file.write(json.dumps({**content, "digest": _digest(content)}).encode())
+        flush_folder(temporary)
         temporary.rename(folder / f"{_NAME}{number:06}")
         flush_folder(folder)
+        flush_folder(folder.parent)  # where the first one made the folder
         for old in listed(folder)[:-KEPT]:
             shutil.rmtree(old)
     except OSError as problem:
@@ -80,7 +85,7 @@ def read_checkpoint(folder: Path) -> tuple[Json | None, list[str]]:
     for path in reversed(listed(folder)):
         try:
             return _read(path), damaged
-        except (OSError, ValueError, KeyError, TypeError):
+        except NOT_WHOLE:
             damaged.append(path.name)
     return None, damaged
 
@@ -102,7 +107,7 @@ def _read(path: Path) -> Json:
     """One checkpoint.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError: It is not whole.
+        NOT_WHOLE: It is not.
     """
     content = json.loads((path / STATE).read_bytes())
     digest = content.pop("digest")

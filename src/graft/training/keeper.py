@@ -23,6 +23,9 @@ SHORTEST = 2.0
 # Before the first is written: what a slow disk takes.
 BYTES_PER_SECOND, SECONDS_PER_CHECKPOINT = 1e8, 0.05
 
+# What a person's terminal sends, and what schedulers of jobs, containers and machines send.
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class Keeper:
     """Writes the checkpoints of a run.
@@ -37,14 +40,15 @@ class Keeper:
         about: Gives what every checkpoint keeps beside the state of training.
         written: How many there were.
         seconds: What they cost.
-        resumed: How often the run was taken up.
+        taken_up: Where the run was taken up, each time.
     """
 
     def __init__(
         self, folder: Path, say: Callable[[str], None], every: float | None = None
     ) -> None:
         self.about: Callable[[], Json] = dict
-        self.written, self.seconds, self.resumed = 0, 0.0, 0
+        self.written, self.seconds = 0, 0.0
+        self.taken_up: list[Json] = []
         self._folder = folder
         self._say = say
         self._every = every
@@ -55,12 +59,17 @@ class Keeper:
     def to_dict(self) -> Json:
         """The counts as JSON values."""
         seconds = round(self.seconds, 3)
-        return {"written": self.written, "seconds": seconds, "resumed": self.resumed}
+        return {
+            "written": self.written,
+            "seconds": seconds,
+            "resumed": len(self.taken_up),
+            "taken_up": self.taken_up,
+        }
 
-    def resume(self, counts: Json) -> None:
-        """Count on from an earlier process."""
+    def resume(self, counts: Json, place: Json) -> None:
+        """Count on from an earlier process, at a place."""
         self.written, self.seconds = counts["written"], counts["seconds"]
-        self.resumed = counts["resumed"] + 1
+        self.taken_up = [*counts["taken_up"], place]
 
     def pause(self, state: Callable[[], Json], *, inside: bool) -> None:
         """Write a checkpoint if it is time to.
@@ -93,7 +102,7 @@ class Keeper:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Inside the block Ctrl-C stops the run at its next step, and at once the second time."""
+        """Inside the block Ctrl-C or SIGTERM stops the run at its next step, twice at once."""
         with self._stop.listening(self._say):
             yield
 
@@ -121,8 +130,8 @@ class Stop:
     """Whether the user asked to stop.
 
     Attributes:
-        asked: Ctrl-C was pressed, and is to be heeded at the next step.
-        patient: Whether a next step comes soon; else Ctrl-C stops at once.
+        asked: Ctrl-C was pressed or SIGTERM came, and is to be heeded at the next step.
+        patient: Whether a next step comes soon; else either stops at once.
     """
 
     def __init__(self) -> None:
@@ -131,7 +140,7 @@ class Stop:
 
     @contextmanager
     def listening(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Take Ctrl-C inside the block, in the main thread; elsewhere nothing is taken."""
+        """Take both signals inside the block, in the main thread; elsewhere nothing is taken."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -142,8 +151,9 @@ class Stop:
             self.asked = True
             say("Stopping after this step. Ctrl-C once more stops at once.")
 
-        before = signal.signal(signal.SIGINT, heed)
+        before = {number: signal.signal(number, heed) for number in SIGNALS}
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -69,7 +69,7 @@ def misnamed(patient: PicturePatient) -> list[Finding]:
 
 def animated(patient: PicturePatient) -> list[Finding]:
     """Files of several frames or pages."""
-    names = [patient.name(row) for row, count in enumerate(patient.seen.frames) if count > 1]
+    names = [patient.name(row) for row, several in enumerate(patient.seen.several) if several]
     if not names:
         return []
     what = f"{plural(len(names), 'file')} of several frames or pages, of which the first is used"
