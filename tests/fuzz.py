@@ -464,7 +464,9 @@ def watched(lines: set[tuple[str, int]]) -> Iterator[None]:
     signal.alarm(SLOWEST)
     sys.settrace(called)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a warning does no harm
+            yield
     finally:
         sys.settrace(None)
         signal.alarm(0)
@@ -550,7 +552,6 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
     seconds = chosen.minutes * 60 / chosen.rounds / len(chosen.only)
     for turn in range(chosen.rounds):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graft.backbones.backbone import Backbone
 from graft.backbones.load import load_backbone, modality_of
 from graft.bank import bank_folder
 from graft.data import Examples, read
@@ -108,16 +109,11 @@ def check_up(
         UserError: The data do not exist, or a name or the machine is at fault.
     """
     listener = progress or Silent()
-    if wanted.task == TRANSLATION:
-        raise DataError(
-            "The doctor does not look at sets for translation",
-            allowed="pictures and texts with labels",
-            next="start with graft fit --task translation, which sets aside what cannot be used",
-        )
-    if backbone is not None:
-        wanted = replace(wanted, modality=modality_of(backbone))
+    pairs = wanted.task == TRANSLATION
+    if pairs or backbone is not None:
+        wanted = replace(wanted, modality=TRANSLATION if pairs else modality_of(str(backbone)))
     try:
-        table = _table(data)
+        table = None if pairs else _table(data)
         columns = {} if table is None else roles(table, wanted)
         examples = _read(data, wanted, test)
     except DataError as problem:
@@ -127,21 +123,32 @@ def check_up(
         fault = Finding("unreadable-source", "fault", problem.found, 1, advice)
         return Checkup(str(data), 0, (fault,), {}, None, rehearsed=False)
     name = backbone or parts_of(examples.modality).backbone
-    model = load_backbone(name, weights=weights, size=choose_size(name, size, examples))
+    model = _loaded(name, weights, size, examples)
     patient = look_at(examples, model, listener)
     findings = examine(patient)
     if table is not None:
         findings += tuple(look_at_columns(table.cells, columns, examples.modality == TEXT))
-    expected = forecast(model, patient, bank_folder())
-    findings += tuple(disk(expected))
+    expected = None if pairs or model is None else forecast(model, patient, bank_folder())
+    findings += tuple(disk(expected)) if expected else ()
     rehearsed = False
-    if rehearse and not any(finding.check == "one-class" for finding in findings):
+    pointless = model is None or any(finding.check == "one-class" for finding in findings)
+    if rehearse and not pointless:
         failed, rehearsed = _rehearse(patient, name, weights, size)
         findings += failed
     findings = tuple(sorted(findings, key=lambda finding: finding.severity))
     cleaned = (fix, write_cleaned(patient, findings, fix)) if fix else None
     shown = {} if table is None else _shown_columns(table, columns)
     return Checkup(examples.source, len(examples), findings, shown, expected, rehearsed, cleaned)
+
+
+def _loaded(name: str, weights: str, size: int | None, examples: Examples) -> Backbone | None:
+    """The backbone; None of pairs of texts where none is named, since none comes with graft."""
+    if examples.modality != TRANSLATION:
+        return load_backbone(name, weights=weights, size=choose_size(name, size, examples))
+    if not name:
+        return None
+    chosen = {"backbone": name, "weights": weights, "size": size, "task": TRANSLATION}
+    return parts_of(TRANSLATION).load(make_recipe(chosen))
 
 
 def _read(data: object, wanted: Wanted, test: object) -> Examples:
@@ -187,12 +194,14 @@ def _rehearse(
     rows = _few(patient)
     if not len(rows):
         return (), False
+    pairs = patient.examples.modality == TRANSLATION
     recipe = make_recipe(
         {
             "backbone": backbone,
             "weights": weights,
             "size": size,
-            "strategy": "lp-ft",
+            "strategy": "full" if pairs else "lp-ft",
+            "task": TRANSLATION if pairs else None,
             "epochs": 1,
             "batch_size": 8,
             "validation": 0.0,

@@ -8,12 +8,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from graft.data.examples import Input
+from graft.data.examples import TRANSLATION, Input
 from graft.data.pictures import FilePicture
 from graft.data.texts import Text
 from graft.doctor.finding import Finding
 from graft.doctor.patient import Patient
 from graft.errors import DataError, OutputError
+
+PAIR_COLUMNS = ("source", "target")
 
 
 def write_cleaned(patient: Patient, findings: Sequence[Finding], path: Path) -> int:
@@ -59,13 +61,16 @@ def write_cleaned(patient: Patient, findings: Sequence[Finding], path: Path) -> 
 def _table(patient: Patient, rows: Sequence[int]) -> str:
     examples = patient.examples
     several = any(examples.parts)
-    header = [*_columns(examples.inputs), "label", *(["split"] if several else [])]
+    pairs = examples.modality == TRANSLATION
+    header = [*(PAIR_COLUMNS if pairs else [*_columns(examples.inputs), "label"])]
+    header += ["split"] if several else []
     header += [] if examples.groups is None else ["group"]
     text = io.StringIO(newline="")
     table = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
     table.writerow(header)
     for row in rows:
-        cells: list[object] = [*_cells(examples.inputs[row]), _label(patient, row)]
+        cells: list[object] = [*_cells(examples.inputs[row])]
+        cells += [] if pairs else [_label(patient, row)]
         cells += [examples.parts[row]] if several else []
         cells += [] if examples.groups is None else [int(examples.groups[row])]
         table.writerow(cells)

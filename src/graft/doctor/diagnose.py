@@ -8,11 +8,13 @@ from types import MappingProxyType
 import numpy as np
 
 from graft.backbones.backbone import Backbone
+from graft.backbones.seq2seq import Seq2SeqBackbone
 from graft.backbones.text import TextBackbone
 from graft.data import Examples
-from graft.doctor.checks import copies, files, labels, parts, pictures, telltale_texts, texts
+from graft.doctor.checks import copies, files, labels, pairs, parts, pictures, telltale_texts, texts
 from graft.doctor.finding import Finding
 from graft.doctor.inspection import inspect
+from graft.doctor.pair_look import PairPatient, count_tokens, pair_patient
 from graft.doctor.patient import Patient, PicturePatient, TextPatient
 from graft.doctor.similarity import near_pairs
 from graft.doctor.text_look import look_at_texts
@@ -25,6 +27,7 @@ from graft.types import IntArray, PreprocessSpec
 Check = Callable[[Patient], list[Finding]]
 PictureCheck = Callable[[PicturePatient], list[Finding]]
 TextCheck = Callable[[TextPatient], list[Finding]]
+PairCheck = Callable[[PairPatient], list[Finding]]
 
 CHECKS: Mapping[str, Check] = MappingProxyType(
     {
@@ -76,14 +79,40 @@ TEXT_CHECKS: Mapping[str, TextCheck] = MappingProxyType(
 )
 
 
-def look_at(examples: Examples, backbone: Backbone, progress: Progress) -> Patient:
+PAIR_CHECKS: Mapping[str, PairCheck] = MappingProxyType(
+    {
+        "left-out": files.left_out,
+        "wordless": pairs.wordless,
+        "untranslated": pairs.untranslated,
+        "misaligned": pairs.shifted,
+        "repeated": pairs.repeated,
+        "unequal-lengths": pairs.unequal,
+        "copies": pairs.copies,
+        "sides-across": pairs.sides_across,
+        "mojibake": pairs.mojibake,
+        "other-language": pairs.other_languages,
+        "several-translations": pairs.several,
+        "too-long": pairs.too_long,
+        "markup": pairs.markup,
+    }
+)
+"""Of texts with translations, to which none of the others apply."""
+
+
+def look_at(examples: Examples, backbone: Backbone | None, progress: Progress) -> Patient:
     """Open every row and compare them all.
 
     Args:
         examples: All rows of the source.
-        backbone: Whose preprocessing counts; of the same kind as the rows.
+        backbone: Whose preprocessing counts; of the same kind as the rows. Pairs need none.
         progress: Told about every row.
     """
+    if backbone is None:
+        return pair_patient(examples, examples.digests())
+    if isinstance(backbone, Seq2SeqBackbone):
+        tokens = count_tokens(examples.texts, backbone, progress)
+        longest = (backbone.spec.max_source, backbone.spec.max_target)
+        return pair_patient(examples, examples.digests(), tokens, longest)
     if isinstance(backbone, TextBackbone):
         tokens = token_counts(examples.texts, backbone, progress)
         return text_patient(examples, examples.digests(), tokens, backbone.spec.max_length)
@@ -132,8 +161,16 @@ def first_of_each(digests: Sequence[bytes | None]) -> IntArray:
     return np.array(sorted(firsts.values()), dtype=np.int64)
 
 
+def examine_pairs(patient: PairPatient, checks: Mapping[str, PairCheck]) -> tuple[Finding, ...]:
+    """What the checks find of texts and their translations, faults first."""
+    found = [finding for check in checks.values() for finding in check(patient)]
+    return tuple(sorted(found, key=lambda finding: finding.severity))
+
+
 def examine(patient: Patient) -> tuple[Finding, ...]:
     """What every check finds, faults first."""
+    if isinstance(patient, PairPatient):
+        return examine_pairs(patient, PAIR_CHECKS)
     found = [finding for check in CHECKS.values() for finding in check(patient)]
     if isinstance(patient, PicturePatient):
         found += [f for picture_check in PICTURE_CHECKS.values() for f in picture_check(patient)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -14,10 +15,19 @@ from graft.bank.tokens import Tokens
 from graft.data import Examples, Split
 from graft.data.examples import TRANSLATION
 from graft.data.images import PictureFacts
-from graft.doctor.checks import copies, files, labels, parts, pictures, telltale_texts, texts
-from graft.doctor.diagnose import Check, PictureCheck, TextCheck, first_of_each, text_patient
+from graft.doctor.checks import copies, files, labels, pairs, parts, pictures, telltale_texts, texts
+from graft.doctor.diagnose import (
+    Check,
+    PairCheck,
+    PictureCheck,
+    TextCheck,
+    examine_pairs,
+    first_of_each,
+    text_patient,
+)
 from graft.doctor.finding import Finding, plural
 from graft.doctor.inspection import SIDE, Inspection
+from graft.doctor.pair_look import pair_patient
 from graft.doctor.patient import Patient, PicturePatient, TextPatient, equal_pairs
 from graft.doctor.similarity import near_pairs
 from graft.errors import DataError
@@ -42,6 +52,18 @@ CHECKS: tuple[Check, ...] = (
     parts.useless_groups,
 )
 PICTURE_CHECKS: tuple[PictureCheck, ...] = (files.blank, pictures.tiny, pictures.telltale)
+PAIR_CHECKS: Mapping[str, PairCheck] = MappingProxyType(
+    # What is left out, copied or too long is told by the run itself.
+    {
+        "wordless": pairs.wordless,
+        "untranslated": pairs.untranslated,
+        "misaligned": pairs.shifted,
+        "repeated": pairs.repeated,
+        "unequal-lengths": pairs.unequal,
+        "mojibake": pairs.mojibake,
+        "other-language": pairs.other_languages,
+    }
+)
 TEXT_CHECKS: tuple[TextCheck, ...] = (
     texts.wordless,
     texts.mojibake,
@@ -83,11 +105,11 @@ def look_before(
         opened: What depth 0 reads of them.
         digests: Of each row.
     """
-    if examples.modality == TRANSLATION:
-        return ()
     names = np.full(len(examples), "train", dtype=object)
     names[split.validation], names[split.test] = "validation", "test"
     parted = replace(examples, parts=tuple(names.tolist()))
+    if examples.modality == TRANSLATION:
+        return examine_pairs(pair_patient(parted, digests), PAIR_CHECKS)
     patient = _patient(parted, opened, digests)
     found = [finding for check in CHECKS for finding in check(patient)]
     if isinstance(patient, PicturePatient):
