@@ -119,9 +119,7 @@ def test_a_stopped_run_says_how_it_goes_on(
 
 
 @pytest.mark.long
-def test_a_search_that_was_killed_begins_again(
-    tmp_path: Path, make_photos: Callable[..., Path]
-) -> None:
+def test_a_search_that_was_killed_goes_on(tmp_path: Path, make_photos: Callable[..., Path]) -> None:
     data, run = make_photos(tmp_path / "p", {"blue": 40, "red": 40}), tmp_path / "run"
     process = start(
         tmp_path / "cache", data, *SETTINGS, "--budget", "60s", "--compare", "--out", run
@@ -134,7 +132,7 @@ def test_a_search_that_was_killed_begins_again(
     again = start(tmp_path / "cache", "--resume", run)
     errors = finish(again)
     assert again.returncode == 0, errors
-    assert "begins again" in errors.replace("\n", " ")
+    assert "The search goes on" in errors.replace("\n", " ")
     assert load(run).result["search"]["finished"]
     assert "compare" in load(run).result
     assert not (run / "checkpoints").exists()

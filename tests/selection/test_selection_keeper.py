@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graft.runs.folder import RunFolder
 from graft.selection.grid import Choice
 from graft.selection.keeper import Keeper
 from graft.selection.trial import STANDARD, Evidence, Trial
@@ -19,11 +20,16 @@ def trial(name: str, right: int) -> Trial:
     return Trial(Choice("bundled", name, None, 0, 5), None, STANDARD, 1.0, evidence, attempt)
 
 
+def again(choice: Choice, epochs: int | None) -> Any:
+    """Stands for the network that is trained again."""
+    return choice, epochs
+
+
 @pytest.fixture
 def keeper(monkeypatch: pytest.MonkeyPatch) -> Keeper:
     monkeypatch.setattr(Keeper, "write", lambda *_, **__: None)
     folder: Any = Path("run")
-    return Keeper(folder, dict)
+    return Keeper(folder, dict, again)
 
 
 def kept(keeper: Keeper) -> str:
@@ -62,3 +68,15 @@ def test_what_may_not_win_gives_way_to_anything_that_may(keeper: Keeper) -> None
     assert kept(keeper) == "named"
     keeper.offer(trial("named, another rate", 50))
     assert kept(keeper) == "named"
+
+
+def test_what_an_earlier_process_trained_is_trained_again_only_if_it_is_asked_for(
+    keeper: Keeper, tmp_path: Path
+) -> None:
+    known = trial("known", 80)
+    known.attempt, known.recalled, known.lost = None, True, True
+    keeper.folder = RunFolder(tmp_path)
+    keeper.offer(known)
+    assert kept(keeper) == "known"
+    assert known.attempt is None
+    assert keeper.attempt() == again(known.choice, None)

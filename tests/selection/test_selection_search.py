@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,10 @@ from graft.cli.main import _run
 from graft.errors import UnknownNameError, UserError
 from graft.model import Model
 from graft.recipe import read_recipe
-from graft.run import run
+from graft.run import Attempt, run
 from graft.runs.assessment import Assessor
 from graft.selection import folds
+from graft.selection.trial import Trials
 from graft.types import Json
 
 FILES = ("model.safetensors", "config.json", "golden.safetensors")
@@ -170,3 +172,27 @@ def test_compare_without_a_search(
     result = json.loads(capsys.readouterr().out)
     assert [other["same"] for other in result["compare"]] == [False, True]
     assert result["compare"][0]["against"] == "random_initialisation"
+
+
+def test_a_search_that_was_stopped_goes_on_from_its_finished_trials(
+    photos: Path, tiny: Json, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folds, "FEW_ROWS", 0)
+    options = {"backbone": "test_resnet", "strategy": "top-k:2"}
+    whole = found_by(photos, tiny, tmp_path / "whole", **options)
+    train, calls = Trials.attempt, list[object]()
+
+    def stop(self: Trials, *arguments: Any) -> Attempt:
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return train(self, *arguments)
+
+    monkeypatch.setattr(Trials, "attempt", stop)
+    with pytest.raises(KeyboardInterrupt):
+        found_by(photos, tiny, tmp_path / "run", **options)
+    again = graft.fit(resume=tmp_path / "run")
+    assert again.result["search"]["recalled"] == 2
+    assert again.result["search"]["winner"] == whole.result["search"]["winner"]
+    assert bytes_of(tmp_path / "run") == bytes_of(tmp_path / "whole")
+    assert not (tmp_path / "run" / "checkpoints").exists()

@@ -33,6 +33,7 @@ def account(
         "spent_seconds": round(budget.spent(), 3),
         "metric": chosen_by(ranking.tasks),
         "ranking": ranking.to_dict(),
+        "recalled": sum(trial.recalled for trial in trials.done),
         "tried": [trial.to_dict() for trial in trials.done],
         "winner": winner.choice.to_dict() if winner else None,
         "why": winner_line(winner, probes[0], chosen_by(ranking.tasks))

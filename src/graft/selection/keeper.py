@@ -9,7 +9,8 @@ from pathlib import Path
 
 from graft.files import in_one_step
 from graft.run import Attempt, Finished, conclude
-from graft.runs.folder import RunFolder
+from graft.runs.folder import RESULT, RunFolder
+from graft.selection.grid import Choice
 from graft.selection.trial import Trial, likely
 from graft.types import Json
 
@@ -22,12 +23,14 @@ class Keeper:
         folder: Where to.
         describe: What the result says of the search, as it stands.
         best: The trial whose model is on the disk.
+        train: Trains a trial again whose network is not at hand, since an earlier process made it.
         stands_in: Whether it only does so until one comes that may win: a probe where the user
             named another strategy.
     """
 
     folder: RunFolder
     describe: Callable[[], Json]
+    train: Callable[[Choice, int | None], Attempt]
     best: Trial | None = None
     stands_in: bool = False
 
@@ -42,21 +45,22 @@ class Keeper:
             trusted: Whether it only must not trail beyond doubt; any other must lead by more than
                 luck.
         """
-        if trial.attempt is None:
+        if not trial.trained:
             return
         first = self.best is None or (eligible and self.stands_in)
         if first or (eligible and self.best is not None and better(trial, self.best, trusted)):
             self.put(trial)
             self.stands_in = not eligible
         else:
-            trial.attempt = None
+            trial.attempt, trial.lost = None, False
 
     def put(self, trial: Trial) -> None:
-        """Write a trained trial, whatever is there."""
+        """Write a trained trial, whatever is there; what an earlier process wrote may stay."""
         if self.best is not None:
             self.best.attempt = None
         self.best = trial
-        self.write(test=False)
+        if not (trial.lost and (self.folder.path / RESULT).is_file()):
+            self.write(test=False)
 
     def write(self, *, test: bool, extra: Json | None = None) -> Finished:
         """Write recipe, history, model and result of the best; with `test` its test figures."""
@@ -66,10 +70,13 @@ class Keeper:
         return conclude(attempt, self.folder, test=test, extra={**self.describe(), **(extra or {})})
 
     def attempt(self) -> Attempt:
-        """What is on the disk, as it was trained."""
-        assert self.best is not None
-        assert self.best.attempt is not None  # only what lost is let go
-        return self.best.attempt
+        """The best, as it was trained."""
+        best = self.best
+        assert best is not None
+        if best.attempt is None:  # only what lost is let go
+            assert best.lost
+            best.attempt = self.train(best.choice, best.epochs)
+        return best.attempt
 
 
 def better(trial: Trial, other: Trial, trusted: bool) -> bool:

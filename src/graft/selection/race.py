@@ -85,11 +85,14 @@ class Race:
 
     def _carry_out(self, winner: Trial) -> None:
         """Train on the run's own parts what won on folds."""
-        if self.predicted(winner.choice, 1.0, STANDARD) > self.trials.progress.budget.left():
+        epochs = self.epochs(winner.choice, 1.0)
+        known = self.trials.recall(winner.choice, epochs) is not None
+        expected = 0.0 if known else self.predicted(winner.choice, 1.0, STANDARD)
+        if expected > self.trials.progress.budget.left():
             winner.outcome = "won on a fold, but the budget is too small to train it"
             return
-        trial = self.trials.run(winner.choice, self.epochs(winner.choice, 1.0))
-        if trial.attempt is not None:
+        trial = self.trials.run(winner.choice, epochs)
+        if trial.trained:
             winner.outcome = "won on a fold"
             self.keeper.put(trial)
 
@@ -119,8 +122,9 @@ class Race:
         return base.epochs or usual
 
     def _try(self, choice: Choice, share: float, folds: tuple[int, ...]) -> Trial:
-        expected = self.predicted(choice, share, folds)
         epochs = self.epochs(choice, share)
+        known = self.trials.recall(choice, epochs, folds) is not None
+        expected = 0.0 if known else self.predicted(choice, share, folds)
         left = self.trials.progress.budget.left()
         if expected > left:
             trial = Trial(choice, epochs, folds)
@@ -132,7 +136,7 @@ class Race:
             pace = self.trials.pace.get(choice.backbone, 1.0)
             self.trials.pace[choice.backbone] = pace * trial.seconds / expected
         if share < 1:
-            trial.attempt = None  # a short trial is no model
+            trial.attempt, trial.lost = None, False  # a short trial is no model
         return trial
 
     def _drop(self, choices: Sequence[Choice], reason: str) -> None:

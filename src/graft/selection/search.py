@@ -31,6 +31,7 @@ from graft.selection.race import Race
 from graft.selection.ranking import Bench, Candidate, Ranking, in_order
 from graft.selection.sample import outside, sample_rows
 from graft.selection.trial import Trial, Trials
+from graft.selection.trial_log import FILE, TrialLog
 from graft.tasks.several import chosen_by
 from graft.types import Json
 
@@ -65,8 +66,7 @@ def search(
         progress: Told how far the work is.
         compare: Whether to set the winner beside random weights and frozen features.
         again: Whether to take up the search that did not finish in `out`: with its whole budget,
-            from what the bank holds; trials are made again, and the best so far stays on the disk
-            until the first of them is through.
+            what the bank holds, and the trials that were finished; the one under way is made again.
 
     Raises:
         UserError: The data, a name, the machine or the output folder is at fault.
@@ -76,15 +76,19 @@ def search(
         raise UnknownNameError("No backbone was named", next="name some with --backbone A,B")
     asked = Asked(recipe, compare, budget, None if backbones is None else tuple(backbones))
     with begun(asked, out, progress, again=again) as folder:
+        log = TrialLog(folder.checkpoints / FILE)
         if again:
-            progress.say("The search begins again, with its whole budget and what the bank holds.")
+            progress.say(
+                f"The search goes on with its whole budget, what the bank holds, and {len(log)} "
+                "trials that were finished."
+            )
         clock = Budget(budget)
         source = recipe.data if data is None else data
         names = backbones
         if names is None:
             unnamed = recipe.model_copy(update={"backbone": None})
             names = offline_backbones(read_examples(unnamed, source).modality)
-        trials = Trials(recipe, source, Watched(progress, clock))
+        trials = Trials(recipe, source, Watched(progress, clock), log=log)
         return Search(tuple(dict.fromkeys(names)), folder, trials).run(compare=compare)
 
 
@@ -112,7 +116,8 @@ class Search:
 
     def run(self, *, compare: bool) -> Finished:
         """Search, then score the winner on the test part, once."""
-        keeper, budget = Keeper(self.folder, self.describe), self.trials.progress.budget
+        keeper = Keeper(self.folder, self.describe, self.trials.attempt)
+        budget = self.trials.progress.budget
         budget.reserve = -np.inf  # the first result is always brought to its end
         self._first_result(keeper)
         budget.reserve = RESERVED_SHARE * budget.seconds

@@ -21,10 +21,12 @@ from graft.recipe import Recipe
 from graft.run import Attempt, begin, train
 from graft.runs.input_side import choose_size
 from graft.runs.preparation import Prepared, prepare, read_examples
+from graft.runs.resume import identity
 from graft.selection.budget import BudgetSpentError, Watched
 from graft.selection.folds import with_fold
 from graft.selection.grid import Choice
 from graft.selection.scores import require_scores, share
+from graft.selection.trial_log import TrialLog, key_of
 from graft.tasks.several import Held
 from graft.training import History
 from graft.training.exact import Solutions
@@ -78,6 +80,8 @@ class Trial:
         evidence: How it did, or None where it failed or ran out of time.
         attempt: The trained network, where it was trained on the run's own parts.
         outcome: What was made of it.
+        recalled: Whether an earlier process of this search tried it.
+        lost: Whether that process trained a network on the run's own parts, which it had in memory.
     """
 
     choice: Choice
@@ -87,6 +91,13 @@ class Trial:
     evidence: Evidence | None = None
     attempt: Attempt | None = None
     outcome: str = ""
+    recalled: bool = False
+    lost: bool = False
+
+    @property
+    def trained(self) -> bool:
+        """Whether its network is at hand, or was when an earlier process tried it."""
+        return self.lost or self.attempt is not None
 
     def to_dict(self) -> Json:
         """The account of the trial as JSON values."""
@@ -135,6 +146,7 @@ class Trials:
         done: Every trial so far.
         pace: Seconds that the last gradient trial took per predicted second, by backbone.
         solutions: The probes that were solved.
+        log: What is known of trials that were finished before.
     """
 
     base: Recipe
@@ -144,6 +156,7 @@ class Trials:
     done: list[Trial] = field(default_factory=list)
     pace: dict[str, float] = field(default_factory=dict)
     solutions: Solutions = field(default_factory=Solutions)
+    log: TrialLog = field(default_factory=TrialLog)
 
     def load(self, name: str) -> Backbone:
         """A backbone as every trial starts from it."""
@@ -178,7 +191,14 @@ class Trials:
         return self.prepared[backbone.name]
 
     def run(self, choice: Choice, epochs: int | None, folds: tuple[int, ...] = STANDARD) -> Trial:
-        """Train a choice, on each fold or on the run's own parts, and judge it."""
+        """Train a choice, on each fold or on the run's own parts, and judge it.
+
+        What an earlier process of the search found is taken from the log.
+        """
+        known = self.recall(choice, epochs, folds)
+        if known is not None:
+            self.done.append(known)
+            return known
         trial = Trial(choice, epochs, folds)
         begun = perf_counter()
         try:
@@ -195,7 +215,26 @@ class Trials:
             trial.outcome, trial.attempt = SPENT, None
         trial.seconds = perf_counter() - begun
         self.done.append(trial)
+        if trial.outcome != SPENT:
+            self.log.add(self._key(choice, epochs, folds), _logged(trial))
         return trial
+
+    def recall(
+        self, choice: Choice, epochs: int | None, folds: tuple[int, ...] = STANDARD
+    ) -> Trial | None:
+        """The trial as an earlier process of the search finished it; None where it did not."""
+        row = self.log.find(self._key(choice, epochs, folds)) if len(self.log) else None
+        if row is None:
+            return None
+        gains = row["gains"]
+        evidence = None if gains is None else Evidence(np.array(gains, np.float64), row["loss"])
+        found = Trial(choice, epochs, folds, row["seconds"], evidence, outcome=row["outcome"])
+        found.recalled, found.lost = True, row["trained"]
+        return found
+
+    def _key(self, choice: Choice, epochs: int | None, folds: tuple[int, ...]) -> str:
+        found = identity(choice.recipe(self.base, epochs), self.prepared[choice.backbone])
+        return key_of(found, choice.to_dict(), folds)
 
     def attempt(
         self, choice: Choice, epochs: int | None, prepared: Prepared | None = None
@@ -215,6 +254,17 @@ class Trials:
             part, rows = with_fold(whole, fold, self.base.seed)
             judged.append(held_out(self.attempt(trial.choice, trial.epochs, part), rows))
         return evidence_of(judged)
+
+
+def _logged(trial: Trial) -> Json:
+    evidence = trial.evidence
+    return {
+        "seconds": trial.seconds,
+        "outcome": trial.outcome,
+        "trained": trial.attempt is not None,
+        "gains": evidence.gains.tolist() if evidence else None,
+        "loss": evidence.loss if evidence else None,
+    }
 
 
 def held_out(attempt: Attempt, rows: IntArray) -> Held:
