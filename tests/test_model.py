@@ -215,8 +215,9 @@ def change_result(run: Path, **changes: object) -> None:
         ({"labels": ["a", "b", "c"]}, "labels"),
         ({"metrics": {}}, "metrics"),
         ({"task": "x"}, "task"),
+        ({"model": {"seal": "0" * 64}}, "seal"),
     ],
-    ids=["labels", "metrics", "task"],
+    ids=["labels", "metrics", "task", "seal"],
 )
 def test_a_result_of_another_run_is_not_believed(
     trained: Model, tmp_path: Path, changes: Json, named: str

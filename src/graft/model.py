@@ -13,6 +13,7 @@ from graft.data import Examples, read, read_inputs
 from graft.data.examples import TRANSLATION, Input
 from graft.data.targets import is_plain
 from graft.errors import DataError, ModelError, UserError, unknown_name
+from graft.export.checksums import seal_of
 from graft.export.native import LoadedModel, load_model, save_model
 from graft.export.onnx_export import Exported, export_onnx, require_onnx
 from graft.network import Network
@@ -289,6 +290,9 @@ def _check_run(folder: Path, result: Json, loaded: LoadedModel) -> None:
         "metrics": loaded.extras.get("metrics"),
     }
     different = [key for key, value in told.items() if result.get(key) != value]
+    sealed = result.get("model")
+    seal = sealed.get("seal") if isinstance(sealed, dict) else None
+    different += ["seal"] if seal is not None and seal != seal_of(folder / "model") else []
     if different:
         raise ModelError(
             f"{folder / RESULT} and {folder / 'model'} differ in {', '.join(different)}: "

@@ -335,7 +335,7 @@ def _finish(network: Network, tasks: tuple[Task, ...], folder: RunFolder, result
         tasks=tasks,
         extra={key: result[key] for key in ("strategy", "frozen_depth", "versions", "metrics")},
     )
-    result["model"] = {"format": saved.format, "load": saved.load}
+    result["model"] = {"format": saved.format, "load": saved.load, "seal": saved.seal}
     folder.write_result(result)
     return Finished(network, result, folder.path, tasks)
 

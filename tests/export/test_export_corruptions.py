@@ -365,6 +365,9 @@ def test_a_corrupted_model_is_refused_with_the_reason(saved: Path, name: str, fo
 # With checksums taken anew, as of a folder that somebody put together: what the golden inputs and
 # the checks of contents find by themselves.
 RESEALED = {
+    "swapped-labels": "labels in|output 0 was 'ant' and is now 'côté'",
+    "edited-json": "task were classification and are now regression",
+    "task-kind": "labels in|its tasks were|described",
     "wrong-mean": "preprocessing in .*config.json",
     "missing-head": "do not open.*fc.weight",
     "missing-head-file": "head.safetensors",
@@ -390,7 +393,7 @@ RESEALED = {
     "other-golden": "does not answer",
     "weights-of-another": "do not open|head",
     "vocabulary": "tokenizer",
-    "tasks-order": "labels in",
+    "tasks-order": "labels in|output 0 was",
 }
 
 
@@ -402,6 +405,14 @@ def test_checksums_taken_anew_do_not_help(saved: Path, name: str) -> None:
     write_checksums(folder)
     with pytest.raises(ModelError, match=RESEALED[name]):
         load_model(folder)
+
+
+@pytest.mark.parametrize("form", ["separate", "pooled"])
+def test_labels_that_moved_alone_are_told_by_the_golden_inputs(saved: Path, form: str) -> None:
+    edit(saved / form / G, lambda fields: fields["labels"].reverse())
+    write_checksums(saved / form)
+    with pytest.raises(ModelError, match="output 0 was 'ant' and is now 'côté'"):
+        load_model(saved / form)
 
 
 @pytest.mark.parametrize("form", FORMS)

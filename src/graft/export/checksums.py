@@ -65,6 +65,18 @@ def check_files(folder: Path) -> None:
         )
 
 
+def seal_of(folder: Path) -> str:
+    """The digest over the checksums of all files; empty where there is none.
+
+    Who notes it elsewhere can tell any other folder from this one, even one whose checksums were
+    taken anew.
+    """
+    try:
+        return str(read_object(folder / FILE).get("seal", ""))
+    except (OSError, ValueError):
+        return ""
+
+
 def _faults(folder: Path, recorded: Json) -> Iterator[tuple[str, str]]:
     for name, entry in recorded.items():
         try:

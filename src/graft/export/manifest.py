@@ -26,8 +26,8 @@ from graft.types import (
 )
 
 FILE = "graft.json"
-# Of the folder: raised when an earlier release of graft could not read it any more.
-VERSION = 2
+# Of the folder: raised when releases before and after a change cannot read each other's.
+VERSION = 3
 TIMM, TRANSFORMERS, SEPARATE = "timm", "transformers", "backbone+head"
 FORMATS = (TIMM, TRANSFORMERS, SEPARATE)
 BACKBONE = ("name", "architecture", "source")

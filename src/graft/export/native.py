@@ -15,11 +15,12 @@ from graft.backbones.backbone import Backbone
 from graft.errors import BackboneError, GraftError, ModelError
 from graft.export import golden, manifest
 from graft.export.card import model_card
-from graft.export.checksums import CARD, RESTORE, check_files, write_checksums
+from graft.export.checksums import CARD, RESTORE, check_files, seal_of, write_checksums
 from graft.export.checksums import FILE as CHECKSUMS
 from graft.export.folder import appearing
 from graft.export.layout import CONFIG, HEAD, WEIGHTS, Layout
 from graft.export.manifest import SEPARATE, Manifest
+from graft.export.meaning import check_meaning, metadata
 from graft.export.pair_layout import PairLayout
 from graft.export.text_layout import TextLayout
 from graft.export.timm_layout import TimmLayout
@@ -45,11 +46,13 @@ class SavedModel:
         folder: Where.
         format: `timm`, `transformers` or `backbone+head`.
         load: Python that opens it without graft.
+        seal: A digest of all its files; see `graft.export.checksums`.
     """
 
     folder: Path
     format: str
     load: str
+    seal: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +122,14 @@ def save_model(
     with appearing(folder, manifest.FILE) as temporary:
         layout.write(temporary, network, native, description)
         manifest.write_json(temporary / manifest.FILE, description.to_dict())
-        save_file({**stored, "logits": logits.contiguous()}, temporary / GOLDEN)
+        told = metadata(description, logits)
+        save_file({**stored, "logits": logits.contiguous()}, temporary / GOLDEN, metadata=told)
         card = model_card(description, folder, layout)
         (temporary / CARD).write_text(card, encoding="utf-8")
         write_checksums(temporary)  # the last file: without it a folder is no model
         load_model(temporary)
-    return SavedModel(folder, description.format, layout.snippet(description, folder))
+        seal = seal_of(temporary)
+    return SavedModel(folder, description.format, layout.snippet(description, folder), seal)
 
 
 def load_model(folder: Path) -> LoadedModel:
@@ -144,7 +149,7 @@ def load_model(folder: Path) -> LoadedModel:
     backbone.origin = description.backbone["source"]
     network = Network(backbone, _read_head(folder, backbone, layout, description)).eval()
     check_network(network, folder)
-    score = _rescore(folder, network, layout, description.tasks)
+    score = _rescore(folder, network, layout, description)
     return LoadedModel(
         network,
         description.labels,
@@ -253,11 +258,12 @@ def _described(layers: Sequence[tuple[Tensor, Tensor]]) -> Json:
     return {"spec": spec, "features": layers[0][0].shape[1], "classes": widths[-1]}
 
 
-def _rescore(folder: Path, network: Network, layout: Layout, tasks: Sequence[Task]) -> golden.Score:
+def _rescore(folder: Path, network: Network, layout: Layout, description: Manifest) -> golden.Score:
     try:
         tensors = load_file(folder / GOLDEN)
         expected = tensors.pop("logits")
         inputs = layout.inputs(tensors, network.backbone)
+        check_meaning(folder / GOLDEN, description, expected)
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
         raise _damaged(folder / GOLDEN, error) from error
     found = golden.golden_logits(network, inputs)
@@ -266,7 +272,7 @@ def _rescore(folder: Path, network: Network, layout: Layout, tasks: Sequence[Tas
             f"The model in {folder} gives {tuple(found.shape)} logits, saved were "
             f"{tuple(expected.shape)}"
         )
-    score = golden.compare(found, expected, tasks)
+    score = golden.compare(found, expected, description.tasks)
     if not score.agrees:
         raise ModelError(
             f"The model in {folder} does not answer as when it was saved: logits moved by "

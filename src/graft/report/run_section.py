@@ -89,6 +89,8 @@ def environment(result: Json) -> Json:
         ("Written", "created"),
     )
     pairs = [(title, word(result, key)) for title, key in named if word(result, key)]
+    seal = word(part(result, "model"), "seal")
+    pairs += [("Seal of the model", seal)] if seal else []
     versions = {"graft": word(result, "graft", "not recorded"), **part(result, "versions")}
     pairs += [(name, str(version)) for name, version in versions.items()]
     recipe = part(result, "recipe")
