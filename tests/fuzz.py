@@ -21,15 +21,22 @@ import tempfile
 import time
 import traceback
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 import graft
 from graft.errors import UserError
+
+if TYPE_CHECKING:
+    from graft.network import Network
 
 SOURCE = str(Path(graft.__file__).parent)
 SLOWEST, MOST_BYTES = 20, 8 * 2**30
@@ -63,7 +70,6 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def picture_seeds() -> dict[str, bytes]:
     """Small pictures in every format, with what is unusual about them."""
-    import numpy as np
     from PIL import Image
 
     noise = np.random.default_rng(0).integers(0, 256, (12, 9, 3), dtype=np.uint8)
@@ -102,6 +108,7 @@ def picture_seeds() -> dict[str, bytes]:
 
 
 def pictures() -> Target:
+    """Single pictures."""
     from graft.data import decode_all
     from graft.data.pictures import BytesPicture
     from graft.doctor.inspection import inspect
@@ -121,13 +128,54 @@ def pictures() -> Target:
     return Target(picture_seeds(), endure)
 
 
+TABLE = "text,label,group\r\n" + "".join(
+    f'"word {n}, ""quoted""\nand more",{"ab"[n % 2]},{n}\r\n' for n in range(6)
+)
+
+
+@cache
+def archive() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as members:
+        for name, array in {
+            "x": np.arange(4 * 6 * 6, dtype=np.uint8).reshape(4, 6, 6),
+            "y": np.array([0, 1, 0, 1]),
+        }.items():
+            member = io.BytesIO()
+            np.save(member, array)
+            members.writestr(f"{name}.npy", member.getvalue())
+    return file.getvalue()
+
+
+@cache
+def parquet_bytes() -> bytes:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"text": ["some words", "others"] * 9, "label": [0, 1] * 9}), file)
+    return file.getvalue()
+
+
+SEEDS: dict[str, Callable[[], bytes]] = {
+    "x.csv": TABLE.encode,
+    "x.tsv": TABLE.replace(",", "\t").encode,
+    "x.jsonl": lambda: b"\n".join(
+        json.dumps({"text": f"word {n}", "label": [n, {"a": n}, None, 1.5][n % 4]}).encode()
+        for n in range(6)
+    ),
+    "x.parquet": parquet_bytes,
+    "x.npz": archive,
+}
+
+
 def tables() -> Target:
+    """Tables and archives, as training data, inputs and for the doctor."""
     from graft.checkup import check_up
     from graft.data import read, read_inputs
     from graft.data.columns import Wanted
-    from tests.data import test_data_fuzz as small
 
-    seeds = {name: make() for name, make in small.SEEDS.items()}
+    seeds = {name: make() for name, make in SEEDS.items()}
     seeds["nested.jsonl"] = b"\n".join(
         json.dumps({"text": f"w{n}", "label": [["a", "b"], ["c"]][n % 2], "n": {"a": [n]}}).encode()
         for n in range(6)
@@ -147,6 +195,7 @@ def tables() -> Target:
 
 
 def pairs() -> Target:
+    """Texts with translations."""
     from graft.data.columns import Wanted
     from graft.data.pairs import read_pairs
 
@@ -162,9 +211,8 @@ def pairs() -> Target:
 
 
 def cifar() -> Target:
+    """CIFAR's folders."""
     import pickle
-
-    import numpy as np
 
     from graft.data import read
     from graft.data.synthetic import CLASSES, synthetic_pictures, write_cifar
@@ -189,6 +237,7 @@ def cifar() -> Target:
 
 
 def weights() -> Target:
+    """Files of weights."""
     import torch
     from safetensors.torch import save_file
 
@@ -210,6 +259,7 @@ def weights() -> Target:
 
 
 def encoders() -> Target:
+    """Folders of transformers' encoders."""
     from graft.backbones.load import load_backbone
     from tests.tiny_texts import write_encoder
 
@@ -219,22 +269,30 @@ def encoders() -> Target:
     return Target(seeds, lambda folder: load_backbone(str(folder)))
 
 
-def networks() -> Target:
-    from small_models import small_network
-
+def small_network(head: str = "linear") -> Network:
+    """A network with random weights, for three labels."""
     from graft.backbones.load import load_backbone
+    from graft.heads.build import build_head
+    from graft.network import Network
+
+    backbone = load_backbone("test_resnet", weights="random", size=32, seed=1)
+    return Network(backbone, build_head(head, backbone.num_features, 3, seed=2)).eval()
+
+
+def networks() -> Target:
+    """Folders in timm's layout."""
+    from graft.backbones.load import load_backbone
+    from graft.export.native import save_model
 
     with tempfile.TemporaryDirectory() as root:
-        from graft.export.native import save_model
-
-        save_model(Path(root) / "m", small_network(Path(root) / "source"), "abc", "x", {})
+        save_model(Path(root) / "m", small_network(), "abc", "classification", {})
         seeds = files_of(Path(root) / "m")
     kept = {name: seeds[name] for name in ("config.json", "model.safetensors")}
     return Target(kept, lambda folder: load_backbone(str(folder)))
 
 
 def models() -> Target:
-    from small_models import LABELS, save_both
+    """Saved models whose checksums were taken anew."""
 
     from graft.backbones.load_text import load_text
     from graft.export import checksums
@@ -244,10 +302,11 @@ def models() -> Target:
     from tests.tiny_texts import write_encoder
 
     with tempfile.TemporaryDirectory() as root:
-        save_both(Path(root))
+        for form, head in (("timm", "linear"), ("separate", "mlp:8")):
+            save_model(Path(root) / form, small_network(head), "abc", "classification", {})
         backbone = load_text(str(write_encoder(Path(root) / "encoder")))
         network = Network(backbone, build_head("linear", backbone.num_features, 3, seed=1))
-        save_model(Path(root) / "text", network.eval(), LABELS, "classification", {})
+        save_model(Path(root) / "text", network.eval(), "abc", "classification", {})
         seeds = {
             f"{form}/{name}": content
             for form in ("timm", "separate", "text")
@@ -276,6 +335,7 @@ MENDED = [""]
 
 
 def checkpoints() -> Target:
+    """Checkpoints whose digests were taken anew."""
     import torch
 
     from graft.training import checkpoint
@@ -302,7 +362,7 @@ def checkpoints() -> Target:
 
 
 def segments() -> Target:
-    import numpy as np
+    """What the bank stores."""
 
     from graft.bank.segment import read_segment, write_segment
 
@@ -323,6 +383,7 @@ def segments() -> Target:
 
 
 def recipes() -> Target:
+    """Recipes."""
     import yaml
 
     from graft.recipe import Recipe, read_recipe

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-import zipfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -25,12 +23,10 @@ from graft.doctor.text_look import key_of, language_of
 from graft.errors import UserError
 from graft.recipe import Recipe, read_recipe
 from graft.types import PreprocessSpec
+from tests.fuzz import SEEDS
 
 SPEC = PreprocessSpec((8, 8), 1.0, "center", "bilinear", (0.5,) * 3, (0.5,) * 3)
 FEW, MANY = 40, 4000
-TABLE = "text,label,group\r\n" + "".join(
-    f'"word {n}, ""quoted""\nand more",{"ab"[n % 2]},{n}\r\n' for n in range(6)
-)
 
 
 def fuzzed(examples: int) -> settings:
@@ -52,41 +48,6 @@ def picture(kind: str) -> bytes:
     Image.fromarray(noise).save(file, kind)
     return file.getvalue()
 
-
-@cache
-def archive() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as members:
-        for name, array in {
-            "x": np.arange(4 * 6 * 6, dtype=np.uint8).reshape(4, 6, 6),
-            "y": np.array([0, 1, 0, 1]),
-        }.items():
-            member = io.BytesIO()
-            np.save(member, array)
-            members.writestr(f"{name}.npy", member.getvalue())
-    return file.getvalue()
-
-
-@cache
-def parquet_bytes() -> bytes:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    file = io.BytesIO()
-    parquet.write_table(pa.table({"text": ["some words", "others"] * 9, "label": [0, 1] * 9}), file)
-    return file.getvalue()
-
-
-SEEDS: dict[str, Callable[[], bytes]] = {
-    "x.csv": TABLE.encode,
-    "x.tsv": TABLE.replace(",", "\t").encode,
-    "x.jsonl": lambda: b"\n".join(
-        json.dumps({"text": f"word {n}", "label": [n, {"a": n}, None, 1.5][n % 4]}).encode()
-        for n in range(6)
-    ),
-    "x.parquet": parquet_bytes,
-    "x.npz": archive,
-}
 
 Change = tuple[int, int, bytes]
 
