@@ -22,6 +22,7 @@ from graft.recipe import Recipe
 from graft.types import Json
 
 RESULT, RECIPE, HISTORY = "result.json", "recipe.yaml", "history.jsonl"
+REPORT = "report.html"
 LOCK = ".lock"
 CHECKPOINTS, ASKED = "checkpoints", "asked.json"
 # What a killed process leaves of a model or a file that it was writing.
@@ -118,11 +119,15 @@ def require_unfinished(path: Path) -> None:
         OutputError: No run stands there, or a finished one.
     """
     if not is_unfinished(path):
-        what = "is finished" if is_finished(path) else "is no run that did not finish"
+        finished = is_finished(path)
+        what = "is finished" if finished else "is no run that did not finish"
+        lacking = finished and not (path / REPORT).exists()
         raise OutputError(
             f"{path} {what}",
             allowed="the folder of a run that was killed or stopped",
-            next="give the folder that graft fit was writing",
+            next=f"graft report {shlex.quote(str(path))} writes the report that it lacks"
+            if lacking
+            else "give the folder that graft fit was writing",
         )
 
 
