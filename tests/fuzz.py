@@ -521,8 +521,8 @@ def watched(lines: set[tuple[str, int]]) -> Iterator[None]:
     def ring(_number: int, _frame: FrameType | None) -> None:
         raise TooSlowError
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(SLOWEST)
+    before = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, SLOWEST)  # of the process: other programs do not count
     sys.settrace(called)
     try:
         with warnings.catch_warnings():
@@ -530,8 +530,8 @@ def watched(lines: set[tuple[str, int]]) -> Iterator[None]:
             yield
     finally:
         sys.settrace(None)
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def lay_out(folder: Path, target: Target, name: str, content: bytes, together: bool) -> None:

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from graft.errors import DataError, UserError, unknown_name
 from graft.types import Json
 
-LARGEST_RECIPE = 2**20
+LARGEST_RECIPE, DEEPEST_RECIPE = 2**16, 20
+"""Bytes, and lists within lists: the time that reading takes grows with the square of the latter."""
 
 
 class Recipe(BaseModel):
@@ -192,13 +193,21 @@ def read_recipe(path: Path, changes: Json) -> Recipe:
 
 
 def _load_yaml(path: Path) -> Any:
-    """Plain settings: no aliases, by which a few lines stand for any number of values."""
+    """Plain settings: no aliases, by which a few lines stand for any number of values.
+
+    Raises:
+        OSError, ValueError, yaml.YAMLError: It is not that.
+    """
     status = path.stat()
     if not S_ISREG(status.st_mode) or status.st_size > LARGEST_RECIPE:
         raise ValueError("no small plain file")
     text = path.read_text(encoding="utf-8")
-    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-        raise ValueError("aliases")
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > DEEPEST_RECIPE:
+            raise ValueError("aliases or nesting")
     return yaml.safe_load(text)
 
 

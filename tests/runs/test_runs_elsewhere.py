@@ -174,9 +174,12 @@ def small_disk(place: Path, size: str) -> Iterator[Callable[[], None]]:
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
     if os.getuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("only root mounts file systems")
-    enlarge = ["mount", "-o", "remount,size=500m", str(place)]
+
+    def enlarge() -> None:
+        subprocess.run(["mount", "-o", "remount,size=500m", str(place)], check=True)
+
     try:
-        yield lambda: subprocess.run(enlarge, check=True) and None
+        yield enlarge
     finally:
         subprocess.run(["umount", str(place)], check=True)
 

@@ -156,7 +156,10 @@ def read_segment(folder: Path) -> Segment:
     Raises:
         OSError, ValueError, TypeError, KeyError: It is not whole.
     """
-    index: Json = json.loads((folder / "index.json").read_bytes())
+    try:
+        index: Json = json.loads((folder / "index.json").read_bytes())
+    except RecursionError:
+        raise ValueError("the index is nested too deeply") from None
     shape = tuple(index["shape"])
     notes = [sys.intern(str(note)) for note in index["notes"]]
     keys = (folder / "keys.bin").read_bytes()

@@ -56,7 +56,7 @@ def read_asked(run: Path) -> Asked:
         recipe = make_recipe(fields.pop("recipe"))
         named = fields.pop("backbones")
         return Asked(recipe, backbones=None if named is None else tuple(named), **fields)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as problem:
         raise ModelError(
             f"{path} cannot be read ({type(problem).__name__})",
             allowed="the file that graft fit wrote",
