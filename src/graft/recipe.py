@@ -14,7 +14,7 @@ from graft.errors import DataError, UserError, unknown_name
 from graft.types import Json
 
 LARGEST_RECIPE, DEEPEST_RECIPE = 2**16, 20
-"""Bytes, and lists within lists: the time that reading takes grows with the square of the latter."""
+"""Bytes, and lists within lists, with whose square the time grows that reading takes."""
 
 
 class Recipe(BaseModel):

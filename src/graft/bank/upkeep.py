@@ -19,7 +19,7 @@ from graft.types import Json
 
 ACTIONS = ("list", "verify", "clear")
 DAY = 24 * 3600.0
-_UNREADABLE = (OSError, ValueError, TypeError, KeyError)
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, RecursionError)
 
 
 def list_bank(root: Path) -> Json:
@@ -59,7 +59,7 @@ def _shelf(folder: Path, entries: list[Stored], held: set[str]) -> Json:
 
 
 def _about(folder: Path) -> Json:
-    with suppress(OSError, ValueError):
+    with suppress(*_UNREADABLE):
         about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         return about if isinstance(about, dict) else {}
     return {}

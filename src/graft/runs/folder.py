@@ -90,9 +90,9 @@ def is_finished(path: Path) -> bool:
         return True
     try:
         search = json.loads((path / RESULT).read_bytes()).get("search")
-    except (OSError, ValueError, AttributeError):
+        return search is None or bool(search["finished"])
+    except (OSError, ValueError, AttributeError, LookupError, TypeError, RecursionError):
         return False
-    return search is None or bool(search["finished"])
 
 
 def is_unfinished(path: Path) -> bool:
