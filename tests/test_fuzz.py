@@ -10,7 +10,7 @@ import pytest
 from tests.fuzz import TARGETS, fuzz, replay
 
 FOUND = sorted((Path(__file__).parent / "found").iterdir())
-FRESH, SECONDS = 40, 120
+FRESH, SECONDS = 20, 120
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.name)

@@ -52,13 +52,15 @@ def at(row: int, change: Callable[[str, str], tuple[str, str]]) -> Callable[[Pai
 
 PLANTED: list[tuple[str, Callable[[Pairs], Pairs], str]] = [
     ("left-out", at(7, lambda a, _: (a, " ")), "row 8"),
-    ("wordless", at(7, lambda _, b: ("...", b)), "row 8"),
+    ("wordless", at(7, lambda _, b: ("-" * len(b), b)), "row 8"),
     ("untranslated", at(7, lambda a, _: (a, a.upper())), "row 8"),
     ("misaligned", lambda p: [(a, p[n - 1][1]) for n, (a, _) in enumerate(p)], "1 row below"),
     ("misaligned", lambda p: [(a, p[n * 7 % 120][1]) for n, (a, _) in enumerate(p)], "nothing to"),
     (
         "repeated",
-        lambda p: [(a, b if n % 6 else "Kein Text") for n, (a, b) in enumerate(p)],
+        lambda p: [
+            (a, b if n % 6 else "Kein Text vorhanden, siehe oben") for n, (a, b) in enumerate(p)
+        ],
         "20 r",
     ),
     ("unequal-lengths", at(7, lambda a, b: (a, f"{b} {b} {b} {b} {b} {b}")), "row 8"),
