@@ -13,7 +13,14 @@ from graft.backbones import bundled, hub, timm_models
 from graft.backbones.backbone import Backbone, Origin
 from graft.backbones.blocks import blocks_of
 from graft.backbones.load_text import load_text
-from graft.backbones.sound import WEIGHTS, check_finite, check_kinds, check_size
+from graft.backbones.sound import (
+    MOST_WIDTH,
+    WEIGHTS,
+    check_finite,
+    check_kinds,
+    check_size,
+    is_count,
+)
 from graft.backbones.text_names import MINILM, USUAL, is_text
 from graft.backbones.torchvision_names import model_arguments
 from graft.backbones.weights_file import load_weights, read_weights
@@ -206,6 +213,12 @@ def _wrapped(
     source: _Source, model: nn.Module, args: Json, size: int | None, origin: str
 ) -> Backbone:
     spec = timm_models.preprocessing(model, (size, size) if size else None)
+    if not all(is_count(side, MOST_WIDTH) for side in spec.size):
+        raise BackboneError(
+            f"The configuration of '{source.shown}' describes pictures of {spec.size} pixels",
+            allowed="whole numbers above 0",
+            next="copy or download the folder again, or give --size",
+        )
     config = timm_models.timm_config(model, source.architecture, args, spec)
     backbone = Backbone(
         model,
