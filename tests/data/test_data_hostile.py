@@ -189,6 +189,7 @@ TABLES: dict[str, tuple[str, bytes, str]] = {
     "many columns": ("x.csv", b"c," * 20_000 + b"\n1\n", "20,001 columns"),
     "no end of a quote": ("x.csv", b'text,label\n"' + b"a,b\n" * 9_000_000, "longer than 16 MB"),
     "utf-16": ("x.csv", "text,label\na,b\n".encode("utf-16"), "is UTF-16"),
+    "utf-16, no mark": ("x.csv", "text,label\na,b\n".encode("utf-16-le"), "is not UTF-8"),
     "latin-1 names": ("x.csv", b"t\xe9xt,label\na,b\n", "header line of .* is not UTF-8"),
     "noise": ("x.csv", np.random.default_rng(0).bytes(5000), "header line of .* is not UTF-8"),
     "a zip archive": ("x.csv", b"PK\x03\x04" + bytes(99), "a zip archive"),

@@ -123,6 +123,8 @@ def _header(path: Path, shown: str) -> tuple[str, list[str]]:
             allowed=_FORM,
             next="look at the file: is it a table with one row per example?",
         )
+    if b"\0" in line[: min(ends, default=len(line))]:
+        raise _foreign_header(shown)  # UTF-16 without its mark, or no text at all
     try:
         text = line[: min(ends, default=len(line))].decode("utf-8")
     except UnicodeDecodeError as error:
