@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -197,3 +198,11 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "weights.npz").write_bytes(b"")
     with pytest.raises(BackboneError, match=r"\.npz"):
         read_weights(tmp_path / "weights.npz")
+
+
+def test_an_archive_that_unpacks_to_many_times_its_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(2**22))
+    with pytest.raises(BackboneError, match="unpacks to 4,194,304 bytes"):
+        read_weights(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,9 @@ _NEEDS_CODE: type[Exception] = torch.serialization.pickle.UnpicklingError  # typ
 # What PyTorch's reader raises of bytes that are no archive of tensors, as fuzzing found.
 _DAMAGE = (
     *(RuntimeError, OSError, EOFError, ValueError, LookupError, TypeError, AttributeError),
-    *(ArithmeticError, AssertionError, MemoryError, struct.error),
+    *(ArithmeticError, AssertionError, MemoryError, struct.error, zipfile.BadZipFile),
 )
+MOST_PACKED = 10
 PREFIXES = ("_orig_mod.", "module.")
 
 
@@ -63,6 +65,7 @@ def _read_safetensors(path: Path) -> object:
 
 def _read_torch(path: Path) -> object:
     try:
+        _refuse_packed(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except _NEEDS_CODE as error:
         raise BackboneError(
@@ -74,6 +77,21 @@ def _read_torch(path: Path) -> object:
         ) from error
     except _DAMAGE as error:
         raise _damaged(path, error) from error
+
+
+def _refuse_packed(path: Path) -> None:
+    """PyTorch stores tensors as they are: an archive that unpacks to more is made to fill memory.
+
+    Raises:
+        ValueError: It is one.
+        OSError: It cannot be opened.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > MOST_PACKED * path.stat().st_size:
+        raise ValueError(f"it unpacks to {unpacked:,} bytes, many times its size")
 
 
 def _damaged(path: Path, error: BaseException) -> BackboneError:
