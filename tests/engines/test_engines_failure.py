@@ -14,6 +14,8 @@ from graft.errors import ResourceError
     [
         MemoryError(),
         torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("could not create a primitive"),
+        RuntimeError("can't start new thread"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ..."),
         RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : std::bad_alloc"),
     ],

@@ -126,8 +126,9 @@ def _usage(problem: Exception) -> UserError:
 
 def _machine_fault(problem: Exception) -> UserError | None:
     """The machine's part in a failure: memory, disk, permissions; None where it has none."""
-    text = str(problem)
-    if isinstance(problem, MemoryError) or "out of memory" in text or "t allocate memory" in text:
+    from graft.engines.failure import ran_out
+
+    if ran_out(problem) or "out of memory" in str(problem):
         return ResourceError(
             "The machine ran out of memory",
             allowed="what fits",

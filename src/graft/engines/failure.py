@@ -25,8 +25,13 @@ class OutOfMemory(Exception):  # noqa: N818
     """A batch did not fit into memory: halve it. Reaches the user only at one row a batch."""
 
 
-# How PyTorch's CPU allocator and ONNX Runtime word it; both raise general errors.
-_WORDS = ("can't allocate memory", "not enough memory", "failed to allocate", "bad_alloc")
+# How PyTorch's CPU allocator, oneDNN, ONNX Runtime and Python's threads word it, as runs under
+# limits of memory showed; all raise general errors.
+_WORDS = (
+    *("can't allocate memory", "cannot allocate memory", "not enough memory", "failed to allocate"),
+    *("bad_alloc", "could not create a primitive", "could not create a memory"),
+    "can't start new thread",
+)
 
 
 @contextmanager

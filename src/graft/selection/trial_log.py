@@ -14,7 +14,7 @@ FILE = "trials.jsonl"
 
 
 class TrialLog:
-    """The trials that an earlier process finished, and those of this one.
+    """The trials that an earlier process finished; those of this one are added to the file alone.
 
     A line that is damaged, as the last one may be after a power cut, is passed over.
 
@@ -30,7 +30,7 @@ class TrialLog:
                 self._read(line)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """How many an earlier process finished."""
         return len(self._rows)
 
     def find(self, key: str) -> Json | None:
@@ -52,7 +52,6 @@ class TrialLog:
             file.write(b"\n" + line)  # a line that was cut short ends here
             file.flush()
             os.fsync(file.fileno())
-        self._rows[key] = row
 
     def _read(self, line: bytes) -> None:
         try:
