@@ -115,7 +115,7 @@ def go_on(run: Path, *fresh: object) -> Arguments:
     return ("--resume", run) if is_unfinished(run) else (*fresh, "--out", run)
 
 
-UNEQUAL = ("seconds", "created", "checkpoints", "bank", "seal", "warnings")
+UNEQUAL = ("seconds", "created", "checkpoints", "bank", "seal", "warnings", "load")
 
 
 def without(value: object) -> object:

@@ -11,7 +11,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -179,7 +179,8 @@ def _locked(path: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            (path / LOCK).unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that may no longer be written has told so already
+                (path / LOCK).unlink(missing_ok=True)
     finally:
         os.close(lock)
 
