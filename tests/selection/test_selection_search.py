@@ -184,7 +184,7 @@ def test_a_search_that_was_stopped_goes_on_from_its_finished_trials(
 
     def stop(self: Trials, *arguments: Any) -> Attempt:
         calls.append(arguments)
-        if len(calls) == 3:
+        if len(calls) == 2:
             raise KeyboardInterrupt
         return train(self, *arguments)
 
@@ -192,7 +192,7 @@ def test_a_search_that_was_stopped_goes_on_from_its_finished_trials(
     with pytest.raises(KeyboardInterrupt):
         found_by(photos, tiny, tmp_path / "run", **options)
     again = graft.fit(resume=tmp_path / "run")
-    assert again.result["search"]["recalled"] >= 2
+    assert again.result["search"]["recalled"] >= 1
     assert again.result["search"]["winner"] == whole.result["search"]["winner"]
     assert bytes_of(tmp_path / "run") == bytes_of(tmp_path / "whole")
     assert not (tmp_path / "run" / "checkpoints").exists()
