@@ -5,10 +5,9 @@
 MiniLM, batch 16, texts of mixed length (28 tokens on average) cut from package descriptions, six
 sections; a fifth is the test part. Every contender is a process of its own, and its clock runs from
 the process's start to the test accuracy; with two threads each, or `OMP_NUM_THREADS`. Beside it
-stand processor seconds, which other programs disturb less, and what training alone took, without
-imports. The
-Trainer pads to the longest input (256), by batch (its default), or groups texts by length. `top` is
-graft with the four lower layers frozen, cached and recomputed in every epoch.
+stand processor seconds, which other programs disturb less, and what training alone took, imports
+left out. The Trainer pads to the longest input (256), by batch (its default), or groups texts by
+length. `top` is graft with the four lower layers frozen, cached and recomputed in every epoch.
 The contenders of a workload run one after the other in each round.
 """
 
@@ -50,11 +49,11 @@ def write_texts(path: Path, count: int) -> None:
 
 def graft_fit(table: Path, strategy: str, epochs: int, *, cached: bool = True) -> Figures:
     """One command of graft."""
-    import peft.tuners.lora  # noqa: F401 - as for the Trainer, its import is no training
-
     import graft
     from graft.network import CannotSplit, Network
 
+    if strategy.startswith("lora"):
+        import peft.tuners.lora  # noqa: F401 - as for the Trainer, its import is no training
     if not cached:
 
         def refuse(_network: Network, _depth: int) -> None:
