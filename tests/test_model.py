@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,22 @@ def test_where_a_test_part_is_declared_it_alone_counts(
     make_photos(tmp_path / "p" / "train", {"blue": 3, "red": 3})
     make_photos(tmp_path / "p" / "test", {"blue": 2, "red": 1}, seed=1)
     assert trained.evaluate(tmp_path / "p")["counts"] == {"test": 3, "set_aside": 0}
+
+
+def test_columns_named_for_the_run_are_found_again(
+    trained: Model, tmp_path: Path, new_photos: Path
+) -> None:
+    recipe = {**trained.result["recipe"], "input": "photo", "label": "what"}
+    model = replace(trained, result={**trained.result, "recipe": recipe})
+    files = sorted(new_photos.rglob("*.png"))
+    rows = [f"{file},{file.parent.name},blue" for file in files]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["photo,what,label", *rows]), encoding="utf-8")
+    expected = model.evaluate(new_photos)["metrics"]
+    assert model.evaluate(table)["metrics"] == expected
+    assert model.evaluate(table, label="label")["metrics"] != expected
+    table.write_text("\n".join(["path,label,what_else", *rows]), encoding="utf-8")
+    assert model.evaluate(table)["metrics"] == expected  # other tables as before
 
 
 def test_unreadable_pictures_are_set_aside(

@@ -141,9 +141,10 @@ class Model:
 
         Args:
             data: Any source that `fit` takes. Where it declares a test part, only that counts.
-            input: Column of paths, pictures or texts.
-            label: Column of labels, of a model with one. Numbers and sets of labels are looked
-                for where the model was trained to find them.
+            input: Column of paths, pictures or texts; left out, that of the run, where the table
+                has it.
+            label: Column of labels, of a model with one; left out, that of the run, where the
+                table has it. Numbers and sets of labels are looked for nowhere else.
             labels: Several label columns, in the order of the model's tasks; left out, those that
                 bear the tasks' names.
             group: Column whose values are resampled as wholes.
@@ -168,6 +169,7 @@ class Model:
                 allowed=", ".join(task.name for task in self.tasks),
                 next="name one column for each task with --labels, in this order",
             )
+        recipe = self.result.get("recipe") or {}
         examples = _test_part(
             read(
                 data,
@@ -178,6 +180,7 @@ class Model:
                 group=group,
                 min_classes=1,
                 modality=self.network.backbone.modality,
+                remembered=(recipe.get("input"), recipe.get("label")),
             )
         )
         if self.task == TRANSLATION:

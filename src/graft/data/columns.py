@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -60,6 +60,8 @@ class Wanted:
         task: The kinds of task, as `graft.data.kinds.kinds_named` takes them.
         modality: `image` or `text` where something else than the data decides it.
         every_row: Whether rows that cannot be read or have no label keep their place.
+        remembered: Input and label column that a model was trained on: taken where a table has
+            them and no others are named.
     """
 
     input: str | None = None
@@ -70,6 +72,16 @@ class Wanted:
     task: str | None = None
     modality: str | None = None
     every_row: bool = False
+    remembered: tuple[str | None, str | None] = (None, None)
+
+    def within(self, cells: Mapping[str, object]) -> Wanted:
+        """The same with what is remembered, as far as these columns have it."""
+        inputs, label = self.remembered
+        if inputs is None or not all(name.strip() in cells for name in inputs.split(",")):
+            inputs = None
+        if self.labels or label not in cells:
+            label = None
+        return replace(self, input=self.input or inputs, label=self.label or label)
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,7 @@ def read_columns(tables: Sequence[Columns], wanted: Wanted) -> Examples:
     Raises:
         DataError: A column is missing, or its cells are not what it should hold.
     """
+    wanted = wanted.within(tables[0].cells)
     tasks, labels = _labels(tables, wanted)
     read = [_read_one(t, wanted, part, tasks) for t, part in zip(tables, labels, strict=True)]
     source = tables[0].source

@@ -55,6 +55,7 @@ def read(
     modality: str | None = None,
     every_row: bool = False,
     languages: tuple[str | None, str | None] = (None, None),
+    remembered: tuple[str | None, str | None] = (None, None),
 ) -> Examples:
     """Reads a labelled set of pictures or texts, whatever it is stored as.
 
@@ -76,12 +77,15 @@ def read(
         modality: `image`, `text` or `translation`, where something else than the data decides it.
         every_row: Whether rows of a table that cannot be read, or have no label, keep their place.
         languages: Of translation, codes of the two languages, after which columns may be named.
+        remembered: Input and label column that a model was trained on: taken where a table has
+            them and no others are named.
 
     Raises:
         DataError: The source does not exist or is not what is allowed.
         NetworkError: A download failed.
     """
-    wanted = Wanted(input, label, group, labelled, tuple(labels), task, modality, every_row)
+    columns = tuple(labels)
+    wanted = Wanted(input, label, group, labelled, columns, task, modality, every_row, remembered)
     if modality == TRANSLATION:
         return read_pairs(source, wanted, test, languages)
     examples = _read_one(source, wanted)
