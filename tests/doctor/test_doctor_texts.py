@@ -12,7 +12,9 @@ import pytest
 
 import graft
 from graft.checkup import Checkup
+from graft.data import Examples
 from graft.data import read as read_data
+from graft.data.texts import Text
 from graft.doctor import Finding
 from graft.doctor.text_look import language_of
 from graft.doctor.text_similarity import near_texts
@@ -309,3 +311,20 @@ def test_a_crowd_of_equal_texts_costs_no_square() -> None:
     pairs = near_texts(keys, ["train", "test"] * 2500)
     assert len(pairs) < 40_000
     assert {b for _, b in pairs} | {0, 1} == set(range(5000))
+
+
+def test_no_check_goes_through_all_texts_for_each_of_them(
+    examine: Callable[..., Checkup], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else 100,000 texts would take hours: `texts` makes a tuple of all of them."""
+    gathered, made = list[int](), vars(Examples)["texts"].fget
+
+    def count(self: Examples) -> tuple[Text, ...]:
+        gathered.append(len(self))
+        found: tuple[Text, ...] = made(self)
+        return found
+
+    monkeypatch.setattr(Examples, "texts", property(count))
+    rows = clean_rows()
+    examine([{**row, "text": "..."} if n % 2 else row for n, row in enumerate(rows)])
+    assert 0 < len(gathered) < 20 < len(rows)

@@ -89,8 +89,8 @@ def words(patient: TextPatient) -> list[Finding]:
     numbers, names = _classes(patient)
     if not 2 <= len(names) <= MOST_CLASSES:
         return []
-    rows = _sample(len(numbers))
-    sets = [set(re.findall(r"\S+", patient.examples.texts[row].shown())) for row in rows.tolist()]
+    rows, texts = _sample(len(numbers)), patient.examples.texts
+    sets = [set(re.findall(r"\S+", texts[row].shown())) for row in rows.tolist()]
     telling = []
     for number, name in enumerate(names):
         own = numbers[rows] == number

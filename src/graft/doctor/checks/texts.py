@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from graft.data.texts import Text
 from graft.doctor.finding import Finding, Severity, first, plural
 from graft.doctor.patient import TextPatient
 
@@ -121,7 +122,8 @@ def equal_halves(patient: TextPatient) -> list[Finding]:
 
 
 def _excerpt(patient: TextPatient, row: int) -> str:
-    return patient.examples.texts[row].shown()[:60]
+    item = patient.examples.inputs[row]
+    return item.shown()[:60] if isinstance(item, Text) else item.name
 
 
 def _percent(share: float) -> str:
