@@ -111,3 +111,8 @@ def test_the_rule_freezes_what_is_general() -> None:
     falling = curve_of(names, rows(20, 90, 60, 40), 0.1)
     assert (falling.recommended, falling.best, falling.probe_is_enough) == (2, 2, False)
     assert curve_of(names, rows(10, 10, 10, 10), 0.1).recommended == 1
+
+
+def test_where_no_depth_beats_chance_the_best_of_them_is_recommended() -> None:
+    gains = [(np.arange(10) < count) * 1.0 for count in (2, 4, 3)]
+    assert curve_of(["a", "b", "c"], gains, chance=0.6).recommended == 2

@@ -141,7 +141,8 @@ def curve_of(
         for depth, (name, rows) in enumerate(zip(names, gains, strict=True), start=1)
     )
     values = [point.score.value for point in points]
-    wanted = chance + RISE * (max(values) - chance)
+    # Where no depth is better than chance, the best one is what is wanted.
+    wanted = min(max(values), chance + RISE * (max(values) - chance))
     recommended = next(point.depth for point in points if point.score.value >= wanted)
     enough = points[-1].score.high >= max(values)
     return DepthCurve(points, metric, chance, int(np.argmax(values)) + 1, recommended, enough)
