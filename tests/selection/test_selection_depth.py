@@ -114,5 +114,5 @@ def test_the_rule_freezes_what_is_general() -> None:
 
 
 def test_where_no_depth_beats_chance_the_best_of_them_is_recommended() -> None:
-    gains = [(np.arange(10) < count) * 1.0 for count in (2, 4, 3)]
+    gains = [(np.arange(10) < count).astype(np.float64) for count in (2, 4, 3)]
     assert curve_of(["a", "b", "c"], gains, chance=0.6).recommended == 2

@@ -71,6 +71,7 @@ def fit_probe(
     candidates: Sequence[float] = PENALTIES,
     shrinkage: float = SHRINKAGE,
     kind: type[LogisticProblem] = LogisticProblem,
+    overwrite: bool = False,
 ) -> ProbeSolution:
     """Multinomial logistic regression with the penalty chosen by held-out log loss.
 
@@ -93,6 +94,7 @@ def fit_probe(
         candidates: Positive penalties in any order.
         shrinkage: See `standardisation`.
         kind: What is solved: multinomial regression, or one for classes with an order.
+        overwrite: Whether many features may be standardised where they lie.
 
     Raises:
         ValueError: A penalty, a target or a weight is out of range.
@@ -104,7 +106,7 @@ def fit_probe(
     path = sorted(candidates, reverse=True)
     rows = np.ones(len(targets)) if weights is None else np.asarray(weights, dtype=np.float64)
     indices = np.searchsorted(present, targets)
-    space = enter_space(features, np.tile(rows, views), shrinkage)
+    space = enter_space(features, np.tile(rows, views), shrinkage, overwrite=overwrite)
     training = Rows(space.rows, np.tile(indices, views), np.tile(rows, views))
     light = training._replace(features=space.light)
 
@@ -171,7 +173,8 @@ def held_out_rows(
     known = np.isin(targets, present)
     indices = np.searchsorted(present, targets[known])
     class_weights = np.bincount(training.targets, training.weights) / np.bincount(training.targets)
-    return Rows(space.enter(features[known]), indices, class_weights[indices])
+    judging = features if known.all() else features[known]
+    return Rows(space.enter(judging), indices, class_weights[indices])
 
 
 def path_scores(

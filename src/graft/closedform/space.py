@@ -57,12 +57,19 @@ class Space:
         return (weight if self.axes is None else weight @ self.axes.T) / self.scale
 
 
-def enter_space(features: FloatArray, weights: Float64Array, shrinkage: float = SHRINKAGE) -> Space:
+def enter_space(
+    features: FloatArray,
+    weights: Float64Array,
+    shrinkage: float = SHRINKAGE,
+    *,
+    overwrite: bool = False,
+) -> Space:
     """Standardise features (N, D) of rows with weights (N,); see `standardisation`.
 
     Fewer rows than features are rotated into their principal axes, which leaves N dimensions and
     changes no solution. More rows stay as they are: an eigendecomposition would cost more than
-    all penalties of a path (see `graft.closedform.metric`).
+    all penalties of a path (see `graft.closedform.metric`). With `overwrite` such features become
+    the rows themselves where their type is the one wanted: many take half the memory then.
     """
     mean, scale = standardisation(features, shrinkage)
     dtype: type[np.floating] = np.float32 if features.size > SINGLE_PRECISION else np.float64
@@ -71,12 +78,13 @@ def enter_space(features: FloatArray, weights: Float64Array, shrinkage: float = 
         turned = principal_scores(features, mean, scale, dtype)
         scores = turned.scores
         return Space(scores, scores.astype(light, copy=False), mean, scale, turned.axes, None)
-    rows: FloatArray = np.empty(features.shape, dtype=dtype)
+    alike = features.dtype == dtype == np.float32
+    in_place = overwrite and alike and features.flags.writeable
+    rows: FloatArray = features if in_place else np.empty(features.shape, dtype=dtype)
     shift: FloatArray = mean.astype(dtype)
     for at in range(0, len(rows), ROWS_PER_BLOCK):
         block = slice(at, at + ROWS_PER_BLOCK)
-        rows[block] = features[block]
-        rows[block] -= shift
+        np.subtract(features[block], shift, out=rows[block], casting="same_kind")
         rows[block] /= scale.astype(dtype)
     lighter: FloatArray = rows.astype(light, copy=False)
     return Space(rows, lighter, mean, scale, None, _gram(lighter, weights))

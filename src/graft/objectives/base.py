@@ -65,7 +65,10 @@ class Objective(nn.Module, ABC):
         targets: Targets,
         validation: tuple[FloatArray, Targets] | None,
     ) -> LinearSolution | None:
-        """The exact minimum over linear heads on features (N, D), or None where there is none."""
+        """The exact minimum over linear heads on features (N, D), or None where there is none.
+
+        The features may be changed: many take half the memory then.
+        """
 
     def solve_views(
         self,

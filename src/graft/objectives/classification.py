@@ -160,7 +160,13 @@ class Classification(Objective):
     ) -> LinearSolution:
         """Multinomial logistic regression; see `fit_probe`."""
         return fit_probe(
-            features, targets, self.classes, weights=weights, validation=validation, views=views
+            features,
+            targets,
+            self.classes,
+            weights=weights,
+            validation=validation,
+            views=views,
+            overwrite=True,
         ).solution
 
     def alike(self, targets: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -23,7 +24,7 @@ class Solutions:
     """Exact solutions that are known, by what they were computed from.
 
     A search begins many of its trials with the same probe on the same rows: it shares one of these
-    between runs that differ in nothing the objective depends on. A run of its own has an empty one.
+    between runs that differ in nothing the objective depends on.
     """
 
     known: dict[bytes, LinearSolution | None] = field(default_factory=dict)
@@ -36,19 +37,31 @@ class Solutions:
         held_out: HeldOut,
         views: int = 1,
     ) -> LinearSolution | None:
-        """The objective's solution, from several views of each row where it can use them."""
+        """The solution, known or found; see `solved`."""
         arrays = [features, targets, *(held_out or ())]
         digest = sha256(f"{views} {[array.shape for array in arrays]}".encode())
         for array in arrays:
             digest.update(np.ascontiguousarray(array).data)
         key = digest.digest()
         if key not in self.known:
-            self.known[key] = (
-                objective.solve_views(features, targets, held_out, views)
-                if views > 1
-                else objective.solve(features, targets, held_out)
-            )
+            self.known[key] = solved(objective, features, targets, held_out, views)
         return self.known[key]
+
+
+def solved(
+    objective: Objective,
+    features: FloatArray,
+    targets: Targets,
+    held_out: HeldOut,
+    views: int = 1,
+) -> LinearSolution | None:
+    """The objective's solution, from several views of each row where it can use them.
+
+    The features may be changed.
+    """
+    if views > 1:
+        return objective.solve_views(features, targets, held_out, views)
+    return objective.solve(features, targets, held_out)
 
 
 def solve(
@@ -74,7 +87,7 @@ def solve(
     held_out = None
     if len(data.validation):
         held_out = (source.read(data.validation).numpy(), data.targets[data.validation])
-    solution = _solution(rows, objective, held_out, warnings, solutions or Solutions())
+    solution = _solution(rows, objective, held_out, warnings, solutions.of if solutions else solved)
     if solution is None:
         return False
     head.set_solution(torch.from_numpy(solution.weight), torch.from_numpy(solution.bias))
@@ -86,17 +99,17 @@ def _solution(
     objective: Objective,
     held_out: HeldOut,
     warnings: list[str],
-    solutions: Solutions,
+    solution_of: Callable[..., LinearSolution | None],
 ) -> LinearSolution | None:
     """The exact head on every view of the training rows, or on the plain ones with a warning."""
     source, data = rows.source, rows.data
     targets = data.targets[data.train]
     if source.views:
         features = source.read_views(data.train).numpy()
-        found = solutions.of(objective, features, targets, held_out, len(source.views) + 1)
+        found = solution_of(objective, features, targets, held_out, len(source.views) + 1)
         if found is not None:
             return found
-    plain = solutions.of(objective, source.read(data.train).numpy(), targets, held_out)
+    plain = solution_of(objective, source.read(data.train).numpy(), targets, held_out)
     if source.views and plain is not None:
         warnings.append("This task's exact solution uses the plain pictures alone.")
     return plain

@@ -70,7 +70,7 @@ class StageRunner:
         origin: The weights before any block trained in this stage, where a phase asks for them.
         pause: Called between steps, epochs and phases.
         position: Which stage and phase is under way; moved by `resume`.
-        solutions: Exact solutions that are known.
+        solutions: Exact solutions that are shared with other runs.
     """
 
     network: Network
@@ -84,7 +84,7 @@ class StageRunner:
     origin: Weights = field(default_factory=dict)
     pause: Pause = go_on
     position: Position = field(default_factory=Position)
-    solutions: Solutions = field(default_factory=Solutions)
+    solutions: Solutions | None = None
 
     def run(
         self, phases: Sequence[Phase], data: StageData, objective: Objective, epochs: int | None
