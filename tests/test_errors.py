@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from graft import errors
-from graft.errors import GraftError, UserError, unknown_name
+from graft.errors import DataError, GraftError, UserError, unknown_name
 
 BUILT_IN = {
     "DataError": ValueError,
@@ -64,3 +64,9 @@ def test_errors_survive_a_process_boundary() -> None:
     problem = unknown_name("head", "liner", ["linear"])
     again = pickle.loads(pickle.dumps(problem))
     assert (type(again), again.to_dict()) == (type(problem), problem.to_dict())
+
+
+def test_a_name_of_any_length_gives_a_message_that_can_be_read() -> None:
+    problem = DataError("A column", allowed="x" * 50_000)
+    assert len(str(problem)) < 5000
+    assert "50,000 characters" in str(problem)

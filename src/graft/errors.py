@@ -21,6 +21,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import partial
 
+LONGEST = 4000
+
 
 class GraftError(Exception):
     """The root of the tree.
@@ -32,10 +34,9 @@ class GraftError(Exception):
     """
 
     def __init__(self, found: str, *, allowed: str = "", next: str = "") -> None:  # noqa: A002
-        self.found = found
-        self.allowed = allowed
-        self.next = next
-        super().__init__(found, allowed, next)
+        # Names out of damaged files can be of any length.
+        self.found, self.allowed, self.next = map(_shortened, (found, allowed, next))
+        super().__init__(self.found, self.allowed, self.next)
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         """Unpickle by keyword, so that an error crosses a process boundary whole."""
@@ -121,3 +122,8 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownNameError
     return UnknownNameError(
         f"There is no {what} named '{name}'", allowed=", ".join(names), next=hint
     )
+
+
+def _shortened(text: str) -> str:
+    """The text, or its beginning and how long it is."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ... ({len(text):,} characters)"
