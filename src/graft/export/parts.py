@@ -15,11 +15,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from graft.backbones.json_file import read_value
+from graft.backbones.sound import MOST_NAMED, listed
 from graft.types import ByteArray, Json
 
 DEPTH = 2
 _DIGITS = 16
-MOST_NAMED = 4
 
 
 def parts_of(path: Path) -> dict[str, str]:
@@ -86,8 +86,8 @@ def changes(path: Path, recorded: Mapping[str, str]) -> str:
     added = sorted(found.keys() - recorded.keys())
     moved = sorted(name for name in found.keys() & recorded.keys() if found[name] != recorded[name])
     told = [
-        *([f"it lacks {_listed(lost)}"] if lost else []),
-        *([f"it holds {_listed(added)}, which the saved one did not"] if added else []),
+        *([f"it lacks {listed(lost)}"] if lost else []),
+        *([f"it holds {listed(added)}, which the saved one did not"] if added else []),
         *([_moved(path, moved, found, recorded)] if moved else []),
     ]
     return "; ".join(told)
@@ -97,7 +97,7 @@ def _moved(
     path: Path, names: list[str], found: Mapping[str, str], recorded: Mapping[str, str]
 ) -> str:
     if path.suffix != ".safetensors":
-        return f"changed are {_listed(names)}"
+        return f"changed are {listed(names)}"
     kinds = [
         f"{n} is {_kind(found[n])} for {_kind(recorded[n])}"
         for n in names
@@ -107,8 +107,8 @@ def _moved(
         return "; ".join(kinds[:MOST_NAMED])
     infinite = not_finite(path)
     if infinite:
-        return f"not all values are finite in {_listed(infinite)}"
-    return f"the values of {_listed(names)} changed"
+        return f"not all values are finite in {listed(infinite)}"
+    return f"the values of {listed(names)} changed"
 
 
 def _kind(part: str) -> str:
@@ -120,8 +120,3 @@ def not_finite(path: Path) -> list[str]:
     with safe_open(path, framework="pt") as file:
         tensors = ((name, file.get_tensor(name)) for name in sorted(file.keys()))
         return [name for name, tensor in tensors if not bool(tensor.isfinite().all())]
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
