@@ -48,14 +48,13 @@ def present(name: str) -> bool:
 
 def set_up(name: str) -> None:
     """Make an environment unless it is there already."""
-    if present(name):
-        return
     folder = FOLDER / name
+    if present(name):
+        _layer(name, folder)
+        return
     print(f"setting up {folder}", file=sys.stderr, flush=True)
     venv.create(folder, with_pip=True)
-    if name in LAYERED:
-        site = sysconfig.get_path("purelib", vars={"base": str(folder)})
-        (Path(site) / "graft-environment.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    _layer(name, folder)
     # graft's versions of what both use, torch first of all; Keras shares nothing that matters.
     constraints = [] if name == "keras" else ["-c", str(CONSTRAINTS)]
     quiet = ["--quiet", "--disable-pip-version-check"]
@@ -64,6 +63,13 @@ def set_up(name: str) -> None:
         check=True,
     )
     (folder / "ready").write_text(_wanted(name))
+
+
+def _layer(name: str, folder: Path) -> None:
+    """Let an environment find graft's packages, which may have moved since it was made."""
+    if name in LAYERED:
+        site = sysconfig.get_path("purelib", vars={"base": str(folder)})
+        (Path(site) / "graft-environment.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
 
 def _wanted(name: str) -> str:

@@ -26,7 +26,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True, help="folder of sentence-transformers")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    allowed = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
+    parser.add_argument("--threads", type=int, default=allowed)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     with given.table.open(encoding="utf-8", newline="") as file:

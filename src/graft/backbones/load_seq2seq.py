@@ -12,6 +12,7 @@ from graft.backbones import text_names
 from graft.backbones.backbone import Origin
 from graft.backbones.load_text import place_shown
 from graft.backbones.pair_tokens import PairTokenizer
+from graft.backbones.quick_dropout import draw_dropout_quickly
 from graft.backbones.seq2seq import Output, Parts, Seq2SeqBackbone, take_out
 from graft.backbones.seq2seq_blocks import divide, stacks
 from graft.errors import BackboneError
@@ -77,6 +78,7 @@ def load_seq2seq(
         )
     tokenizer = models.load_tokenizer(place, name=name)
     native = models.load_native(place, name=name, random_seed=seed if weights == "random" else None)
+    draw_dropout_quickly(native)
     spec = _spec(name, native, tokenizer, settings, size)
     decoding = models.decoding_of(native, spec.max_target)
     if settings.beams is not None:

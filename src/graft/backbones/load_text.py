@@ -5,6 +5,7 @@ from __future__ import annotations
 from graft.backbones import text_names, transformers_models
 from graft.backbones.attention_dropout import leave_out_attention_dropout
 from graft.backbones.backbone import Origin
+from graft.backbones.quick_dropout import draw_dropout_quickly
 from graft.backbones.sound import check_finite
 from graft.backbones.text import TextBackbone
 from graft.backbones.text_blocks import divide
@@ -50,6 +51,7 @@ def load_text(
     if random_seed is None:
         check_finite(model, name)
     leave_out_attention_dropout(model)
+    draw_dropout_quickly(model)
     longest = transformers_models.longest(model, tokenizer, folder)
     if size is not None and not FEWEST_TOKENS <= size <= longest:
         raise BackboneError(
