@@ -31,6 +31,7 @@ from graft.cli import (
 )
 from graft.cli.console import messages, print_json
 from graft.cli.deferred import defer_compiler
+from graft.cli.waiting import choose_waiting
 from graft.errors import GraftError, OutputError, ResourceError, UserError
 
 INTERRUPTED = 130
@@ -71,9 +72,7 @@ def _top(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
-    # Threads that spin at every layer's end starve each other as soon as another process wants a
-    # core: sleeping ones keep most of their speed. Read when torch is loaded, which is later.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    choose_waiting(os.environ)
     defer_compiler()
     # Nearly all that imports make stays: looking for garbage among it takes a sixth of their time.
     gc.set_threshold(10_000, 20, 20)
