@@ -249,6 +249,7 @@ def test_without_validation_the_last_epoch_counts(photos: Path, tiny: Json, tmp_
     assert finished.result["counts"]["validation"] == 0
     assert finished.result["metrics"]["validation"] == {}
     assert finished.result["plan"]["phases"][-1]["best_epoch"] == 2
+    assert any("no validation rows" in line for line in finished.result["warnings"])
     rows = (finished.folder / "history.jsonl").read_text().splitlines()
     assert not any("validation_loss" in json.loads(row) for row in rows)
 

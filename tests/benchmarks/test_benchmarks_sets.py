@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.choice import compared, lines
+from benchmarks.choice import compared, lines, lost_on_other_rows
 from benchmarks.sets import DIGIT_SHOTS, DIGIT_TEST, write_digits, write_pictograms
 
 
@@ -47,6 +47,7 @@ def test_the_choice_stands_beside_the_best_of_the_grid() -> None:
             "settings": {"strategy": strategy, "lr": rate},
             "own": own,
             "accuracy": accuracy,
+            "right": [1, 0],
             "seconds": 10.0,
         }
         for strategy, rate, own, accuracy in (
@@ -56,8 +57,20 @@ def test_the_choice_stands_beside_the_best_of_the_grid() -> None:
         )
     ]
     result = {"search": {"winner": {"strategy": "lp-ft"}, "tried": []}}
-    found = compared(0.87, 6.0, result, runs)
+    chosen = {"accuracy": 0.87, "right": [1, 0], "seconds": 6.0, "result": result}
+    found = compared(chosen, runs)
     assert round(found["points_lost"], 6) == 3
     assert found["cost_ratio"] == 0.2
     assert found["fixed"] == {"linear-probe": 0.8, "lp-ft": 0.85}
     assert "3.00 points below the best of 3 runs" in lines("SET", found)
+
+
+def test_luck_on_the_rows_that_choose_is_not_taken_for_worth() -> None:
+    """Sixteen runs that guess: the best by its own rows is ahead, by other rows it is not."""
+    guesses = np.random.default_rng(0).integers(0, 2, size=(17, 100))
+    runs = [{"right": row.tolist()} for row in guesses[1:]]
+    ahead = float(max(row.mean() for row in guesses[1:]) - guesses[0].mean())
+    assert lost_on_other_rows(guesses[0].tolist(), runs) < ahead - 0.05
+    better = [{"right": [1] * 100}, *runs]
+    sure = lost_on_other_rows(guesses[0].tolist(), better)
+    assert abs(sure - (1 - guesses[0].mean())) < 1e-9

@@ -30,3 +30,15 @@ def test_there_is_none_of_random_weights_or_where_it_is_dear(
     assert "depth_curve" not in graft.fit(photos, **settings, out=tmp_path / "a").result
     monkeypatch.setattr(plain, "CHEAP_FLOPS", 1.0)
     assert "depth_curve" not in graft.fit(photos, **PROBE, out=tmp_path / "b").result
+
+
+def test_training_that_was_dearer_by_far_makes_the_curve_cheap(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plain, "CHEAP_FLOPS", 1.0)
+    monkeypatch.setattr(plain, "ENOUGH_ROWS", 20)
+    monkeypatch.setattr(plain, "CHEAP_SHARE", 1e-3)
+    few = {**PROBE, "strategy": "top-k:1", "epochs": 1}
+    assert "depth_curve" not in graft.fit(photos, **few, out=tmp_path / "few").result
+    monkeypatch.setattr(plain, "CHEAP_SHARE", 1e3)
+    assert "depth_curve" in graft.fit(photos, **few, out=tmp_path / "many").result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from graft.selection.grid import Choice
-from graft.selection.race import leave
+from graft.selection.race import leave, worth_their_cost
 from graft.selection.trial import STANDARD, Evidence, Trial, likely
 
 
@@ -46,3 +46,15 @@ def test_a_lead_counts_beyond_its_error_and_is_sure_beyond_its_interval() -> Non
     torn = Trial(near.choice, None, STANDARD)
     torn.evidence = Evidence((np.arange(100) < 80) + apart, 0.5)
     assert not likely(torn, first)  # one row ahead, of nine on which they differ
+
+
+def test_where_training_gains_no_more_than_luck_rivals_of_that_backbone_are_not_tried() -> None:
+    probe, favourite = trial("probe", 80), trial("lp-ft", 80)
+    rivals = [
+        Choice("bundled", "full", None, 0, 5),
+        Choice("other", "lp-ft", None, 0, 5),
+        Choice("bundled", "top-k:1", None, 4, 5),
+    ]
+    assert worth_their_cost(rivals, favourite, probe) == rivals[1:2]
+    assert worth_their_cost(rivals, trial("lp-ft", 85), probe) == rivals
+    assert worth_their_cost(rivals, trial("lp-ft", None), probe) == rivals  # it diverged

@@ -26,6 +26,8 @@ ONE_SHOT_PENALTY = 1e-2
 """Where no class has two examples, nothing can be held out and this is used."""
 ROWS_A_CLASS = 10.0
 """Mean validation rows a class from which the validation part chooses the penalty."""
+FEWEST_FOLDS, MOST_FOLDS, FOLDED_ROWS = 5, 20, 1000
+"""Bounds on the number of folds, and rows times folds between them."""
 SCORED_ROWS = 1000
 """Held-out training rows that are enough: further folds are not fitted."""
 PATIENCE = 2
@@ -217,15 +219,16 @@ def _least(found: dict[float, Judged]) -> float:
 def folds(targets: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
     """Stratified folds: (rows kept, rows held out), the same for the same targets.
 
-    Five folds; below 200 rows up to twenty, so that nearly all rows are kept (with twenty rows
-    this is leave-one-out). Every class keeps a row in every fold: one with a single row is never
-    held out. No more folds are given than hold out `SCORED_ROWS` rows.
+    Five folds; of fewer than 200 rows more, up to twenty, as many as cost what five folds of 200
+    rows do, so that nearly all rows are kept (with twenty rows this is leave-one-out). Every class
+    keeps a row in every fold: one with a single row is never held out. No more folds are given
+    than hold out `SCORED_ROWS` rows.
     """
     counts = np.bincount(targets)
     order = np.random.default_rng(0).permutation(len(targets))
     order = order[np.argsort(targets[order], kind="stable")]
     order = order[counts[targets[order]] > 1]
-    number = 5 if len(targets) >= 200 else min(20, len(order))
+    number = min(max(FEWEST_FOLDS, -(-FOLDED_ROWS // len(targets))), MOST_FOLDS, len(order))
     scored = 0
     for fold in range(number):
         held_out = np.sort(order[fold::number])

@@ -41,6 +41,10 @@ __all__ = [
 # Without --epochs a phase runs until it has taken about this many steps.
 TARGET_STEPS = 300
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 30
+UNCOMPARED = (
+    "there are no validation rows, so nobody knows whether fine-tuning is better than the probe "
+    "that it began from (with --budget, a fold of the training rows tells)."
+)
 
 
 class Pause(Protocol):
@@ -205,6 +209,8 @@ class StageRunner:
         steps = -(-len(rows.training()) // self.options.accumulate)
         count = phase_epochs(phase, epochs, steps)
         descent = descent_of(ground, count * steps)
+        if phase.keep_start and descent.validate is None:
+            self.warnings.append(f"Phase '{phase.name}': {UNCOMPARED}")
         descent.loop.pieces = Pieces(self.options.micro_batch, self._tell_memory)
         found = self.position.take()
         first = found["first"] if found else len(self.history.rows)
