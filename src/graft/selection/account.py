@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from graft.selection.budget import Budget
 from graft.selection.ranking import Candidate, Ranking
-from graft.selection.trial import Trial, Trials
+from graft.selection.trial import Trial, Trials, likely
 from graft.tasks.several import chosen_by
 from graft.types import Interval, Json
+
+UNTOLD = " These rows do not tell the two apart."
 
 
 def account(
@@ -66,9 +68,11 @@ def winner_line(winner: Trial, first: Trial, metric: str) -> str:
     if winner.evidence is None or first.evidence is None:
         return f"{winner.choice.shown()} was trained last; there are no held-out rows."
     reached = shown(winner.evidence.score, metric)
+    alike = winner.folds == first.folds and not likely(winner, first)
     return (
         f"{winner.choice.shown()}: {metric} {reached} on held-out rows against "
         f"{shown(first.evidence.score, metric)} of the first result, {first.choice.shown()}."
+        + (UNTOLD if alike else "")
     )
 
 
