@@ -26,10 +26,6 @@ ONE_SHOT_PENALTY = 1e-2
 """Where no class has two examples, nothing can be held out and this is used."""
 ROWS_A_CLASS = 10.0
 """Mean validation rows a class from which the validation part chooses the penalty."""
-FEWEST_FOLDS, MOST_FOLDS, FOLDED_ROWS = 5, 20, 1000
-"""The number of folds of many and of few rows, and rows times folds between them."""
-FEW_ROWS = 100
-"""So many rows are few. Of 100 digits half the folds chose a worse penalty in one draw of four."""
 SCORED_ROWS = 1000
 """Held-out training rows that are enough: further folds are not fitted."""
 PATIENCE = 2
@@ -221,17 +217,15 @@ def _least(found: dict[float, Judged]) -> float:
 def folds(targets: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
     """Stratified folds: (rows kept, rows held out), the same for the same targets.
 
-    Five folds; of fewer than 200 rows as many as cost what five folds of 200 rows do; up to 100
-    rows twenty, so that nearly all rows are kept (with twenty rows this is leave-one-out). Every
-    class keeps a row in every fold: one with a single row is never held out. No more folds are
-    given than hold out `SCORED_ROWS` rows.
+    Five folds; below 200 rows up to twenty, so that nearly all rows are kept (with twenty rows
+    this is leave-one-out). Every class keeps a row in every fold: one with a single row is never
+    held out. No more folds are given than hold out `SCORED_ROWS` rows.
     """
     counts = np.bincount(targets)
     order = np.random.default_rng(0).permutation(len(targets))
     order = order[np.argsort(targets[order], kind="stable")]
     order = order[counts[targets[order]] > 1]
-    alike = max(FEWEST_FOLDS, -(-FOLDED_ROWS // len(targets)))
-    number = min(MOST_FOLDS if len(targets) <= FEW_ROWS else alike, len(order))
+    number = 5 if len(targets) >= 200 else min(20, len(order))
     scored = 0
     for fold in range(number):
         held_out = np.sort(order[fold::number])
