@@ -191,7 +191,9 @@ def stages(attempt: Attempt) -> Iterator[Stage]:
     """What the scenario makes of the data."""
     recipe, prepared = attempt.recipe, attempt.prepared
     problem = Problem(
-        data=StageData(prepared.split.train, prepared.split.validation, prepared.targets()),
+        data=StageData(
+            prepared.split.train, prepared.split.validation, prepared.targets(), prepared.units()
+        ),
         tasks=prepared.examples.tasks,
         losses=loss_settings(recipe),
         balance=recipe.balance,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -106,6 +107,18 @@ def test_predict_prints_a_row_per_input_and_some_may_fail(
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 6
     assert "1 of 6 inputs could not be read" in captured.err
+
+
+def test_predict_takes_lines_of_standard_input(
+    capsys: Capture, run_folder: str, new_photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [str(new_photos / "red" / "00.png"), "missing.png"]
+    lines = io.TextIOWrapper(io.BytesIO("\r\n".join([*paths, ""]).encode()))
+    monkeypatch.setattr(sys, "stdin", lines)
+    found = json_of(capsys, ["predict", run_folder, "-"])
+    assert [row["input"] for row in found["rows"]] == paths
+    assert found["rows"][0]["label"]
+    assert found["rows"][1]["error"]
 
 
 def test_features_writes_a_file_and_says_what_is_in_it(

@@ -155,6 +155,44 @@ def test_folds_are_disjoint_stratified_and_keep_every_class(counts: tuple[int, .
     assert all(np.abs(a - b).max() <= 1 for a, b in pairwise(sizes))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_folds_take_no_group_apart_and_keep_every_class(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    targets, groups = random.integers(4, size=90), random.integers(25, size=90)
+    targets[groups == 3] = 4  # a class of one group, and a group of one class
+    held = []
+    for kept, held_out in folds(targets, groups):
+        assert not set(groups[kept]) & set(groups[held_out])
+        assert len(kept) + len(held_out) == 90
+        assert set(targets[kept]) == set(targets)
+        held += held_out.tolist()
+    assert len(held) == len({*held}) > 60
+    assert not set(held) & set(np.flatnonzero(targets == 4))
+
+
+def test_groups_of_one_row_change_nothing() -> None:
+    targets = np.repeat([0, 1, 2], [40, 17, 2])
+    alone, numbered = folds(targets), folds(targets, np.random.default_rng(0).permutation(59))
+    for (kept, held_out), (also_kept, also_held_out) in zip(alone, numbered, strict=True):
+        assert len(kept) == len(also_kept)
+        assert (
+            np.bincount(targets[held_out]).tolist() == np.bincount(targets[also_held_out]).tolist()
+        )
+
+
+def test_copies_that_are_held_out_together_make_the_probe_careful() -> None:
+    x, _ = sample(40, 8)
+    noise = np.random.default_rng(0).integers(3, size=40)
+    x, noise, groups = np.tile(x, (4, 1)), np.tile(noise, 4), np.tile(np.arange(40), 4)
+    assert fit_probe(x, noise, 3, groups=groups).penalty > fit_probe(x, noise, 3).penalty
+
+
+def test_one_group_leaves_nothing_to_hold_out() -> None:
+    x, y = sample(30, 8)
+    found = fit_probe(x, y, 3, groups=np.zeros(30, dtype=np.int64))
+    assert (found.chosen_by, found.scores) == ("default", {})
+
+
 def test_the_same_input_gives_the_same_bytes() -> None:
     x, y = sample(60, 8)
     first, second = fit_probe(x, y, 3), fit_probe(x, y, 3)

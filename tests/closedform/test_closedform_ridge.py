@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graft.closedform.ridge import fit_ridge
+from graft.closedform.axes import principal_scores
+from graft.closedform.ridge import fit_ridge, leave_one_out
 from graft.types import FloatArray, IntArray
 
 
@@ -48,6 +49,25 @@ def test_leave_one_out_equals_refitting(rows: int, columns: int, penalty: float)
     right = (np.eye(3)[y] - np.array(explicit)).argmax(axis=1) == y
     assert path.accuracy[0] == right.mean()
     assert path.squared_error[0] == pytest.approx((np.array(explicit) ** 2).sum(axis=1).mean())
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(40, 6), (12, 30)])
+def test_leaving_groups_out_equals_refitting(rows: int, columns: int) -> None:
+    x, y = sample(rows, columns)
+    x -= x.mean(axis=0)
+    groups = np.arange(rows) % 7
+    groups[0] = 7  # alone
+    explicit = np.empty((rows, 3))
+    for group in range(8):
+        out = groups == group
+        weight, bias = refit(x[~out], y[~out], 2.0)
+        explicit[out] = np.eye(3)[y[out]] - x[out] @ weight - bias
+    turned = principal_scores(x, np.zeros(columns), np.ones(columns))
+    found = leave_one_out(turned.scores, np.eye(3)[y], 2.0, groups)
+    np.testing.assert_allclose(found, explicit, atol=1e-8)
+    alone = leave_one_out(turned.scores, np.eye(3)[y], 2.0)
+    together = leave_one_out(turned.scores, np.eye(3)[y], 2.0, np.zeros(rows, dtype=np.int64))
+    np.testing.assert_array_equal(alone, together)
 
 
 def test_best_has_the_highest_accuracy_then_the_least_error() -> None:

@@ -81,6 +81,28 @@ def test_quotation_marks_in_lines_are_characters_unless_a_writer_put_them(tmp_pa
     ]
 
 
+def test_whatever_stands_beside_nested_pairs_is_no_text(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"doc-{n}", "translation": {"en": a, "de": b}, "split": "train"}
+        for n, (a, b) in enumerate(PAIRS)
+    ]
+    content = "".join(json.dumps(row) + "\n" for row in rows) + "{broken\n"
+    (tmp_path / "rows.jsonl").write_text(content, encoding="utf-8")
+    found = pairs_of(tmp_path / "rows.jsonl")
+    assert said(found) == PAIRS
+    assert {*found.parts} == {"train"}
+    assert "no JSON" in found.set_aside[0].reason
+    grouped = pairs_of(tmp_path / "rows.jsonl", group="id")
+    assert said(grouped) == PAIRS
+
+
+def test_lines_in_another_encoding_say_how_to_convert_them(tmp_path: Path) -> None:
+    (tmp_path / "lines.tsv").write_bytes("over\tüber\n".encode("latin-1"))
+    with pytest.raises(DataError, match="not text in UTF-8") as caught:
+        pairs_of(tmp_path / "lines.tsv")
+    assert "iconv" in caught.value.next
+
+
 def test_columns_that_are_not_clear_or_not_there(tmp_path: Path) -> None:
     three = {"one": ["a b"], "two": ["c d"], "three": ["e f"]}
     with pytest.raises(DataError, match="not clear which columns"):
@@ -129,7 +151,7 @@ def test_equal_texts_translations_and_groups_stay_on_one_side() -> None:
 
 
 def test_inputs_to_translate_keep_their_place(tmp_path: Path) -> None:
-    (tmp_path / "lines.txt").write_text("one line\n\nanother\n", encoding="utf-8")
+    (tmp_path / "lines.txt").write_text("one\u2028line\n\nanother\n", encoding="utf-8")
     (tmp_path / "table.csv").write_text("text\nthis\n\nthat\n")
     found = read_inputs(["a text", "", str(tmp_path / "lines.txt")], TRANSLATION)
     assert [type(item) for item in found] == [Text, Unreadable, Text, Unreadable, Text]

@@ -121,6 +121,33 @@ def test_class_folders_of_text_files(tmp_path: Path) -> None:
     assert read(tmp_path, modality="image", min_classes=1).modality == "image"
 
 
+def test_files_of_other_encodings_are_read_and_told_or_set_aside(tmp_path: Path) -> None:
+    texts = {
+        "utf-8-sig": "Größe",
+        "utf-16": "Größe",
+        "latin-1": "Größe über alles",
+        "cp1251": "Привет всем",
+        "shift-jis": "こんにちは",
+    }
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for encoding, text in texts.items():
+            path = tmp_path / label / f"{encoding}.txt"
+            path.write_bytes(f"{label} {text}".encode(encoding))
+    (tmp_path / "a" / "zip.txt").write_bytes(b"PK\x03\x04\x14\x00\xff\xe9ordinary letters")
+    examples = read(tmp_path)
+    assert {text.content for text in examples.texts if text.content.startswith("a ")} == {
+        "a Größe",
+        "a Größe über alles",
+    }
+    assert len(examples) == 6
+    aside = sorted(Path(item.input).name for item in examples.set_aside)
+    assert aside == ["cp1251.txt"] * 2 + ["shift-jis.txt"] * 2 + ["zip.txt"]
+    assert examples.notes == (
+        "2 of 6 text files are not in UTF-8 and were read as Windows-1252 (Latin-1).",
+    )
+
+
 def test_the_wrong_kind_for_a_backbone_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="None of the 3 files"):
         read(table(tmp_path, [{"path": f"{n}.png", "label": "a"} for n in range(3)]))

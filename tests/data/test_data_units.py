@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graft.data.units import units_of
+from graft.data.units import unit_numbers, units_of
 
 
 def test_keys_of_different_columns_chain_rows_together() -> None:
@@ -26,3 +26,10 @@ def test_a_long_chain_does_not_exhaust_the_stack() -> None:
     first = [number // 2 for number in range(count)]
     second = [(number + 1) // 2 for number in range(count)]
     assert len(units_of(np.arange(count), [first, second])) == 1
+
+
+def test_units_have_numbers_where_any_row_has_company() -> None:
+    numbers = unit_numbers(4, [["a", "b", None, "a"], [b"1", b"2", b"2", b"3"]])
+    assert numbers is not None
+    assert numbers.tolist() == [0, 1, 1, 0]
+    assert unit_numbers(3, [["a", "b", "c"]]) is None

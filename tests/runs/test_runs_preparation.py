@@ -42,6 +42,18 @@ def test_rows_digests_and_parts_belong_together(photos: Path) -> None:
     }
 
 
+def test_copies_are_units(photos: Path) -> None:
+    assert prepared(photos).units() is None
+    picture = next(photos.rglob("*.png"))
+    (picture.parent / "zz-copy.png").write_bytes(picture.read_bytes())
+    found = prepared(photos)
+    units = found.units()
+    assert units is not None
+    assert len(np.unique(units)) == 36
+    (pair,) = [np.flatnonzero(units == unit) for unit in units if (units == unit).sum() > 1][:1]
+    assert found.digests[pair[0]] == found.digests[pair[1]]
+
+
 def test_the_seed_decides_the_split(photos: Path) -> None:
     tests = [prepared(photos, Recipe(seed=seed)).split.test.tolist() for seed in (0, 0, 1)]
     assert tests[0] == tests[1]

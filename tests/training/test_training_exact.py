@@ -40,4 +40,6 @@ def test_whatever_a_solution_depends_on_makes_another() -> None:
     twice = np.concatenate([features, features])
     solutions.of(objective, twice, targets, None, views=2)
     solutions.of(objective, twice, np.concatenate([targets, targets]), None)
-    assert len(solutions.known) == 7
+    solutions.of(objective, features, targets, None, groups=np.arange(24) // 4)
+    solutions.of(objective, features, targets, None, groups=np.arange(24) // 6)
+    assert len(solutions.known) == 9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -9,12 +10,18 @@ import typer
 from graft.cli.console import messages, output, print_json
 from graft.cli.options import AsJson, Run
 
+STDIN = "-"
+
 
 def predict(
     run: Run,
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT...", help="Pictures or texts, folders of them, or tables."),
+        typer.Argument(
+            metavar="INPUT...",
+            help="Pictures or texts, folders of them, or tables; - takes one from every line of "
+            "standard input.",
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -23,7 +30,7 @@ def predict(
     from graft.cli.summary import shown_answer
     from graft.data.texts import abridged
 
-    rows = predict_rows(run, inputs)
+    rows = predict_rows(run, [item for given in inputs for item in _expanded(given)])
     if as_json:
         print_json({"rows": [row.to_dict() for row in rows]})
         return
@@ -37,3 +44,21 @@ def predict(
     failed = sum(row.error is not None for row in rows)
     if failed:
         messages().print(f"{failed} of {len(rows)} inputs could not be read.")
+
+
+def _expanded(given: str) -> list[str]:
+    """An input as it was given, or every line of standard input; empty ones keep their place.
+
+    Raises:
+        DataError: Standard input is not text in UTF-8.
+    """
+    if given != STDIN:
+        return [given]
+    from graft.data.texts import decoded
+    from graft.errors import DataError
+
+    try:
+        content = decoded(sys.stdin.buffer.read())[0].replace("\r\n", "\n")
+    except DataError as error:
+        raise DataError("Standard input is not text in UTF-8", next="convert it first") from error
+    return content.removesuffix("\n").split("\n")

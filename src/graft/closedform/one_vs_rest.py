@@ -6,7 +6,7 @@ import numpy as np
 
 from graft.closedform.linear import Float64Array, LinearSolution
 from graft.closedform.probe import fit_probe
-from graft.types import FloatArray
+from graft.types import FloatArray, IntArray
 
 
 def fit_one_vs_rest(
@@ -15,6 +15,7 @@ def fit_one_vs_rest(
     *,
     positive_weights: FloatArray | None = None,
     validation: tuple[FloatArray, FloatArray] | None = None,
+    groups: IntArray | None = None,
 ) -> LinearSolution:
     """A logistic regression for each label, whose logit's sigmoid is the label's probability.
 
@@ -26,6 +27,7 @@ def fit_one_vs_rest(
         labels: (N, L) of 0 and 1.
         positive_weights: (L,) what a row that bears the label counts for beside one that does not.
         validation: Features (M, D) and labels (M, L) that choose the penalties.
+        groups: (N,) group numbers: in cross-validation, rows of one group are held out together.
 
     Returns:
         Weight (L, D) and bias (L,).
@@ -41,7 +43,13 @@ def fit_one_vs_rest(
         raise ValueError("labels must be 0 or 1")
     factors = np.ones(labels.shape[1]) if positive_weights is None else positive_weights
     rows = [
-        _fit(features, labels[:, number], float(factors[number]), _of_label(validation, number))
+        _fit(
+            features,
+            labels[:, number],
+            float(factors[number]),
+            _of_label(validation, number),
+            groups,
+        )
         for number in range(labels.shape[1])
     ]
     return LinearSolution(np.array([w for w, _ in rows]), np.array([b for _, b in rows]))
@@ -55,7 +63,11 @@ def _of_label(validation: Rows | None, number: int) -> Rows | None:
 
 
 def _fit(
-    features: FloatArray, borne: FloatArray, factor: float, validation: Rows | None
+    features: FloatArray,
+    borne: FloatArray,
+    factor: float,
+    validation: Rows | None,
+    groups: IntArray | None,
 ) -> tuple[Float64Array, float]:
     """Weight (D,) and bias of one label's logit."""
     count, rows = float(borne.sum()), len(borne)
@@ -63,6 +75,8 @@ def _fit(
         return np.zeros(features.shape[1]), float(np.log((count + 0.5) / (rows - count + 0.5)))
     held_out = None if validation is None else (validation[0], validation[1].astype(np.int64))
     weights = None if factor == 1 else np.where(borne == 1, factor, 1.0)
-    found = fit_probe(features, borne.astype(np.int64), 2, weights=weights, validation=held_out)
+    found = fit_probe(
+        features, borne.astype(np.int64), 2, weights=weights, validation=held_out, groups=groups
+    )
     weight, bias = found.solution.weight, found.solution.bias
     return weight[1] - weight[0], float(bias[1] - bias[0])

@@ -75,6 +75,7 @@ def fit_ordered(
     weights: FloatArray | None = None,
     validation: tuple[FloatArray, IntArray] | None = None,
     views: int = 1,
+    groups: IntArray | None = None,
 ) -> ProbeSolution:
     """The exact probe for classes in order: with or without it, as held-out log loss likes best.
 
@@ -90,6 +91,7 @@ def fit_ordered(
             weights=weights,
             validation=validation,
             views=views,
+            groups=groups,
             kind=kind,
         )
         for kind in (OrderedProblem, LogisticProblem)

@@ -23,7 +23,7 @@ from graft.types import FloatArray, IntArray
 PENALTIES = tuple(float(f"{10.0 ** (-power / 2):.3g}") for power in range(2, 15))
 """0.1, 0.0316, ... 1e-7: penalties for features whose rows have mean square length one."""
 ONE_SHOT_PENALTY = 1e-2
-"""Where no class has two examples, nothing can be held out and this is used."""
+"""Where no class has two examples (of two groups), nothing can be held out and this is used."""
 ROWS_A_CLASS = 10.0
 """Mean validation rows a class from which the validation part chooses the penalty."""
 SCORED_ROWS = 1000
@@ -68,6 +68,7 @@ def fit_probe(
     weights: FloatArray | None = None,
     validation: tuple[FloatArray, IntArray] | None = None,
     views: int = 1,
+    groups: IntArray | None = None,
     candidates: Sequence[float] = PENALTIES,
     shrinkage: float = SHRINKAGE,
     kind: type[LogisticProblem] = LogisticProblem,
@@ -80,7 +81,7 @@ def fit_probe(
     the best. They are judged, each at the sureness that suits it where that is clearly better
     (`graft.closedform.sureness`), on the validation part if it has ten rows a class on average and
     every class that was trained; else by stratified cross-validation over the training rows
-    (`folds`); with one example a class the penalty is `ONE_SHOT_PENALTY`.
+    (`folds`); where no row can be held out the penalty is `ONE_SHOT_PENALTY`.
 
     Args:
         features: (N, D) training features.
@@ -91,6 +92,7 @@ def fit_probe(
         views: How many pictures stand for each row. Then the features are (views * N, D), all
             rows' plain pictures first, and each row still counts once. In cross-validation the
             views of a row are held out together, and its plain one is judged.
+        groups: (N,) group numbers: rows of one group are held out together.
         candidates: Positive penalties in any order.
         shrinkage: See `standardisation`.
         kind: What is solved: multinomial regression, or one for classes with an order.
@@ -119,14 +121,13 @@ def fit_probe(
         held_out = held_out_rows(validation, space, light, present)
         judged, (warm,) = path_scores([(light.problem(space.metric, kind), held_out)], path)
         chosen_by = "validation"
-    elif counts.max() > 1 and len(present) > 1:
+    else:
         pairs = [
             (light.take(every_view(kept)).problem(space.metric, kind), light.take(held_out))
-            for kept, held_out in folds(indices)
+            for kept, held_out in (folds(indices, groups) if len(present) > 1 else ())
         ]
-        judged, chosen_by = path_scores(pairs, path)[0], "cross-validation"
-    else:
-        judged, chosen_by = {}, "default"
+        judged = path_scores(pairs, path)[0] if pairs else {}
+        chosen_by = "cross-validation" if pairs else "default"
     penalty = min(judged, key=lambda at: judged[at].loss) if judged else ONE_SHOT_PENALTY
     factor = judged[penalty].factor if judged else 1.0
     final = problem.solve(penalty, warm, FINAL_TOLERANCE).stretched(factor)
@@ -214,22 +215,48 @@ def _least(found: dict[float, Judged]) -> float:
     return min((each.loss for each in found.values()), default=np.inf)
 
 
-def folds(targets: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
-    """Stratified folds: (rows kept, rows held out), the same for the same targets.
+def folds(targets: IntArray, groups: IntArray | None = None) -> Iterator[tuple[IntArray, IntArray]]:
+    """Stratified folds: (rows kept, rows held out), the same for the same arguments.
 
     Five folds; below 200 rows up to twenty, so that nearly all rows are kept (with twenty rows
-    this is leave-one-out). Every class keeps a row in every fold: one with a single row is never
-    held out. No more folds are given than hold out `SCORED_ROWS` rows.
+    this is leave-one-out). Every class keeps a row in every fold: one with a single row, or whose
+    rows are all of one group, is never held out. No more folds are given than hold out
+    `SCORED_ROWS` rows.
+
+    Args:
+        targets: (N,) class indices.
+        groups: (N,) group numbers: rows of one group stay together, and count as their first one
+            where classes are spread over the folds.
     """
-    counts = np.bincount(targets)
-    order = np.random.default_rng(0).permutation(len(targets))
-    order = order[np.argsort(targets[order], kind="stable")]
-    order = order[counts[targets[order]] > 1]
+    units, first, unit = _units(len(targets), groups)
+    counts, kinds = np.bincount(targets[first]), targets[first]
+    order = np.random.default_rng(0).permutation(units)
+    order = order[np.argsort(kinds[order], kind="stable")]
+    order = order[counts[kinds[order]] > 1]
     number = 5 if len(targets) >= 200 else min(20, len(order))
     scored = 0
     for fold in range(number):
-        held_out = np.sort(order[fold::number])
+        held_out = np.flatnonzero(np.isin(unit, order[fold::number]))
+        held_out = _without_last(targets, unit, held_out)
         scored += len(held_out)
-        yield np.setdiff1d(np.arange(len(targets)), held_out), held_out
+        if len(held_out):
+            yield np.setdiff1d(np.arange(len(targets)), held_out), held_out
         if scored >= SCORED_ROWS:
             return
+
+
+def _units(rows: int, groups: IntArray | None) -> tuple[int, IntArray, IntArray]:
+    """How many units there are, the first row of each, and the unit of each row."""
+    if groups is None:
+        return rows, np.arange(rows), np.arange(rows)
+    _, first, unit = np.unique(groups, return_index=True, return_inverse=True)
+    return len(first), first, unit
+
+
+def _without_last(targets: IntArray, unit: IntArray, held_out: IntArray) -> IntArray:
+    """The held-out rows without units that hold the last rows of a class."""
+    kept = np.ones(len(targets), dtype=bool)
+    kept[held_out] = False
+    last = np.setdiff1d(targets[held_out], targets[kept])
+    stays = unit[held_out][np.isin(targets[held_out], last)]
+    return held_out[~np.isin(unit[held_out], stays)]

@@ -8,10 +8,12 @@ from graft.closedform.axes import principal_scores
 from graft.closedform.linear import Float64Array, LinearSolution
 from graft.closedform.ridge import PENALTIES, leave_one_out
 from graft.closedform.space import standardisation
-from graft.types import FloatArray
+from graft.types import FloatArray, IntArray
 
 
-def fit_quantities(features: FloatArray, values: FloatArray) -> LinearSolution:
+def fit_quantities(
+    features: FloatArray, values: FloatArray, groups: IntArray | None = None
+) -> LinearSolution:
     """Ridge regression of each quantity, with the penalty of the least leave-one-out error.
 
     Minimises `|y - X w - b|^2 + penalty * |w|^2` on standardised features; the intercept is not
@@ -22,6 +24,7 @@ def fit_quantities(features: FloatArray, values: FloatArray) -> LinearSolution:
     Args:
         features: (N, D), at least two rows.
         values: (N, K) the quantities.
+        groups: (N,) group numbers: rows of one group are left out together.
 
     Returns:
         Weight (K, D) and bias (K,) in the original features: the standardisation is folded in.
@@ -37,7 +40,7 @@ def fit_quantities(features: FloatArray, values: FloatArray) -> LinearSolution:
     mean, scale = standardisation(features)
     turned = principal_scores(features, mean, scale)
     wanted = np.asarray(values, dtype=np.float64)
-    chosen, _ = _best_penalties(turned.scores, wanted, features.shape[1])
+    chosen, _ = _best_penalties(turned.scores, wanted, features.shape[1], groups)
     centre = wanted.mean(axis=0)
     weight = (turned.axes @ _shrunk(turned.scores, wanted - centre, chosen)).T / scale
     return LinearSolution(weight, centre - weight @ mean)
@@ -69,7 +72,7 @@ def _check(features: FloatArray, values: FloatArray) -> None:
 
 
 def _best_penalties(
-    scores: FloatArray, wanted: Float64Array, columns: int
+    scores: FloatArray, wanted: Float64Array, columns: int, groups: IntArray | None = None
 ) -> tuple[Float64Array, Float64Array]:
     """The penalty (K,) of the least leave-one-out error for each quantity, and the errors (N, K).
 
@@ -77,10 +80,11 @@ def _best_penalties(
         scores: (N, A) standardised features in principal axes.
         wanted: (N, K).
         columns: D, the width of the features.
+        groups: (N,) what is left out together.
     """
     energy = float(np.vdot(scores, scores)) / columns
     penalties = np.array(PENALTIES) * (energy or 1.0)
-    errors = np.array([leave_one_out(scores, wanted, float(p)) for p in penalties])
+    errors = np.array([leave_one_out(scores, wanted, float(p), groups) for p in penalties])
     best = np.argmin((errors**2).mean(axis=1), axis=0)
     return penalties[best], errors[best, :, np.arange(wanted.shape[1])].T
 

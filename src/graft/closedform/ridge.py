@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,20 +90,43 @@ def fit_ridge(
     return RidgePath(np.array(penalties), np.array(right), np.array(squared), turned, one_hot)
 
 
-def leave_one_out(scores: FloatArray, targets: Float64Array, penalty: float) -> Float64Array:
-    """Residuals that each row would have if the regression were fitted without it.
+def leave_one_out(
+    scores: FloatArray,
+    targets: Float64Array,
+    penalty: float,
+    groups: IntArray | None = None,
+) -> Float64Array:
+    """Residuals that each row would have if the regression were fitted without it, or without the
+    rows of its group.
 
     `r_i = (y_i - yhat_i) / (1 - h_ii)` with the leverage
     `h_ii = 1/N + sum_k z_ik^2 / (e_k + penalty)`, where z are the centred features in principal
-    axes and e the column sums of squares; 1/N is the intercept's part.
+    axes and e the column sums of squares; 1/N is the intercept's part. For several rows at once
+    `r = (I - H)^-1 (y - yhat)`, with their part H of the hat matrix.
 
     Args:
         scores: (N, K) centred features in principal axes.
         targets: (N, C).
         penalty: Positive.
+        groups: (N,) group numbers. A group that holds all rows is left out row by row.
     """
     share = targets.mean(axis=0)
     shrunk = scores / ((scores**2).sum(axis=0) + penalty)
     fitted = share + shrunk @ (scores.T @ (targets - share))
     leverage = 1 / len(scores) + (shrunk * scores).sum(axis=1)
-    return np.asarray((targets - fitted) / (1 - leverage)[:, None])
+    found = np.asarray((targets - fitted) / (1 - leverage)[:, None])
+    for rows in companions(groups, len(scores)):
+        hat = 1 / len(scores) + shrunk[rows] @ scores[rows].T
+        found[rows] = np.linalg.solve(np.eye(len(rows)) - hat, (targets - fitted)[rows])
+    return found
+
+
+def companions(groups: IntArray | None, rows: int) -> Iterator[IntArray]:
+    """The rows of each group that has several; none where one group has all rows."""
+    if groups is None:
+        return
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order])) + 1
+    for members in np.split(order, starts):
+        if 1 < len(members) < rows:
+            yield members

@@ -21,7 +21,10 @@ from graft.data.unreadable import Unreadable
 from graft.errors import DataError
 from graft.types import Task, slices
 
-_LABELS = ("label", "labels", "class", "target", "category", "y")
+_LABELS = (
+    *("label", "labels", "class", "target", "category", "y"),
+    *("sentiment", "stars", "rating", "gold_label"),
+)
 _PARTS = ("split", "part", "fold")
 
 
@@ -133,7 +136,7 @@ def roles(table: Columns, wanted: Wanted) -> dict[str, str]:
         found[_column(table, "group", wanted.group, ())] = "group"
     inputs = find_inputs(table.source, table.cells, wanted.input, [*found], wanted.modality)
     found |= dict.fromkeys(inputs.names, "input")
-    part = next((name for name in table.cells if name.strip().casefold() in _PARTS), None)
+    part = next((name for name in table.cells if tells_part(name)), None)
     if part is not None:
         found.setdefault(part, "part")
     return {name: found.get(name, "unused") for name in table.cells}
@@ -253,7 +256,7 @@ def parts_of(table: Columns) -> list[str]:
     if table.part:
         return [table.part] * len(table)
     for column, cells in table.cells.items():
-        if column.strip().casefold() not in _PARTS:
+        if not tells_part(column):
             continue
         texts = [
             "" if cell is None or isinstance(cell, Unreadable) else str(cell).strip()
@@ -262,6 +265,11 @@ def parts_of(table: Columns) -> list[str]:
         if any(part_named(text) for text in texts):
             return [_declared(text, column) for text in texts]
     return [UNDECLARED] * len(table)
+
+
+def tells_part(column: str) -> bool:
+    """Whether a column of this name may say which part a row belongs to."""
+    return column.strip().casefold() in _PARTS
 
 
 def _declared(text: str, column: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from graft.data.examples import IMAGE, TEXT, Examples, Input, Row, SetAside, assemble
@@ -11,7 +11,7 @@ from graft.data.labels import natural_key
 from graft.data.parts import TEST, TRAIN, UNDECLARED, VALIDATION, part_named
 from graft.data.pictures import FilePicture
 from graft.data.shown import shown as shown_name
-from graft.data.texts import TEXT_EXTENSIONS, read_text
+from graft.data.texts import TEXT_EXTENSIONS, Text, read_text
 from graft.data.unreadable import Unreadable
 from graft.data.walk import Tree, entries
 from graft.errors import DataError
@@ -84,7 +84,18 @@ def read_folder(folder: Path, shown: str, modality: str | None = None) -> Exampl
     left_out += [SetAside(_name(p), why, bad=kind.matches(p)) for p, why in tree.passed.items()]
     if not rows:
         raise _nothing(tree, shown, left_out)
-    return assemble(shown, rows, set_aside=left_out)
+    return replace(assemble(shown, rows, set_aside=left_out), notes=_told_encodings(rows))
+
+
+def _told_encodings(rows: Sequence[Row]) -> tuple[str, ...]:
+    """What is to be told of files that are not in UTF-8."""
+    count = sum(isinstance(r.input, Text) and r.input.encoding == "windows-1252" for r in rows)
+    if not count:
+        return ()
+    return (
+        f"{count} of {len(rows)} text files are not in UTF-8 and were read as Windows-1252 "
+        "(Latin-1).",
+    )
 
 
 def read_flat(folder: Path, shown: str, modality: str | None = None) -> Examples:

@@ -35,7 +35,13 @@ def read_lines(
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{shown} is not text in UTF-8 (byte {error.start})",
+            allowed="lines in UTF-8",
+            next="save it again as UTF-8, such as with iconv -f LATIN1 -t UTF-8",
+        ) from error
+    except OSError as error:
         raise DataError(
             f"{shown} cannot be read: {error}", allowed="lines in UTF-8", next="repair the file"
         ) from error

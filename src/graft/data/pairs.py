@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graft.data.columns import Columns, Wanted, groups_of, parts_of
+from graft.data.columns import Columns, Wanted, groups_of, parts_of, tells_part
 from graft.data.examples import Examples, SetAside
 from graft.data.huggingface import PREFIX, dataset_columns, download, is_dataset
 from graft.data.lists import columns_of, is_columns
@@ -85,7 +85,7 @@ def read_sources(source: object, wanted: Wanted) -> tuple[Text | Unreadable, ...
         DataError: There is no column of texts.
     """
     found: list[Text | Unreadable] = []
-    for table in map(_nested, _tables(source, wanted)[0]):
+    for table in (_nested(each, wanted) for each in _tables(source, wanted)[0]):
         names = list(table.cells)
         usual = _usual(table.cells, SOURCES)
         name = wanted.input or usual or (names[0] if len(names) <= 2 else None)
@@ -108,7 +108,7 @@ def _read(
     tables, notes = _tables(source, wanted)
     kept: list[_Pair] = []
     left_out: list[SetAside] = []
-    for table in map(_nested, tables):
+    for table in (_nested(each, wanted) for each in tables):
         columns = _columns(table, wanted, languages)
         if wanted.input is None or wanted.label is None:
             notes.append(f"Texts are the column '{columns[0]}', translations '{columns[1]}'.")
@@ -165,6 +165,8 @@ def _groups(pairs: Sequence[_Pair]) -> IntArray:
 def _fault(first: object, second: object, names: Sequence[str], *, tested: bool) -> str | None:
     """Why a row is no pair; test rows are only asked whether they are complete."""
     for cell, name in zip((first, second), names, strict=True):
+        if isinstance(cell, Unreadable):
+            return cell.reason
         if cell is None or (isinstance(cell, str) and not cell.strip()):
             return f"no text in column '{name}'"
         if not isinstance(cell, str):
@@ -225,15 +227,24 @@ def _unzipped(source: Any) -> Iterable[list[object]]:
     return map(list, zip(*source, strict=True))
 
 
-def _nested(table: Columns) -> Columns:
+def _nested(table: Columns, wanted: Wanted) -> Columns:
     """A table whose column of dicts, language to text, has become a column for each language."""
     cells = table.cells.get(NESTED)
-    if not cells or not all(cell is None or isinstance(cell, Mapping) for cell in cells):
+    fitting = (cell is None or isinstance(cell, Mapping | Unreadable) for cell in cells or ())
+    if not cells or not all(fitting):
         return table
-    rows: list[Mapping[str, object]] = [cell if isinstance(cell, Mapping) else {} for cell in cells]
-    names = dict.fromkeys(name for row in rows for name in row)
+    names = dict.fromkeys(name for cell in cells if isinstance(cell, Mapping) for name in cell)
+    # Numbers, names of sources and the like beside the dicts are no texts, unless they are named.
     others = {name: column for name, column in table.cells.items() if name != NESTED}
-    return replace(table, cells={n: [row.get(n) for row in rows] for n in names} | others)
+    if len(names) == 2:
+        kept = {wanted.group, wanted.input, wanted.label}
+        others = {n: column for n, column in others.items() if n in kept or tells_part(n)}
+    spread = {name: [_said_in(cell, name) for cell in cells] for name in names}
+    return replace(table, cells=spread | others)
+
+
+def _said_in(cell: object, language: str) -> object:
+    return cell.get(language) if isinstance(cell, Mapping) else cell
 
 
 def _usual(cells: Mapping[str, Sequence[object]], usual: Sequence[str]) -> str | None:
@@ -250,7 +261,7 @@ def _columns(
         if named is not None and named not in cells:
             raise no_column(cells, f"{table.source} has no column named '{named}'", named)
     texts = [name for name, column in cells.items() if any(isinstance(c, str) for c in column)]
-    texts = [name for name in texts if name != wanted.group]
+    texts = [name for name in texts if name != wanted.group and not tells_part(name)]
     first = wanted.input or _language(cells, languages[0]) or _usual(cells, SOURCES)
     second = wanted.label or _language(cells, languages[1]) or _usual(cells, TARGETS)
     if len(texts) == 2:  # the one that is not known yet is the other one

@@ -290,7 +290,7 @@ def _source_inputs(source: object, name: str) -> Sequence[Input]:
         if path.suffix.lower() not in TEXT_EXTENSIONS or path.is_dir():
             return read_sources(path, plain)
         try:
-            lines = read_text(path, str(source)).content.splitlines()
+            lines = read_text(path, str(source)).content.removesuffix("\n").split("\n")
         except DataError as fault:
             return [Unreadable(printable(str(source)), fault.found)]
         return [_said(line, line or f"line {number}") for number, line in enumerate(lines, 1)]

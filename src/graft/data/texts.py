@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from graft.errors import DataError
 
 TEXT_EXTENSIONS = frozenset({".txt", ".text"})
 SHOWN_CHARACTERS = 60
+MOST_FOREIGN = 0.25
+"""Share of letters beyond ASCII up to which bytes may be Windows-1252."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +24,13 @@ class Text:
         content: The text.
         name: Its place in a table, or its path.
         second: The second sentence of a pair, or None.
+        encoding: Of the file it comes from.
     """
 
     content: str
     name: str
     second: str | None = None
+    encoding: str = "utf-8"
 
     def digest(self) -> bytes:
         """SHA-256 of the text, and of the second one where there is one.
@@ -48,19 +53,48 @@ class Text:
 
 
 def read_text(path: Path, shown: str) -> Text:
-    """The text of a UTF-8 file.
+    """The text of a file in UTF-8, or in what `decoded` tells apart from it.
 
     Raises:
-        DataError: It cannot be read, is not UTF-8 or is empty; `found` is the reason alone.
+        DataError: It cannot be read, is no such text or is empty; `found` is the reason alone.
     """
-    try:
-        content = read_file(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError("the file is not text in UTF-8") from error
+    content, encoding = decoded(read_file(path))
     content = content.replace("\r\n", "\n").replace("\r", "\n")
     if not content.strip():
         raise DataError("the file holds no text")
-    return Text(content, shown)
+    return Text(content, shown, encoding=encoding)
+
+
+def decoded(content: bytes) -> tuple[str, str]:
+    """The text of some bytes, and the encoding: UTF-8, UTF-16 with its mark, or Windows-1252.
+
+    Windows-1252, with which Latin-1 agrees in all that is written, fits nearly any bytes. It is
+    taken only where few of the letters are beyond ASCII, as in the languages it was made for:
+    Cyrillic, Greek or Japanese in an encoding of their own are refused.
+
+    Raises:
+        DataError: It is none of them; `found` is the reason alone.
+
+    >>> decoded("Käse".encode("latin-1"))
+    ('Käse', 'windows-1252')
+    """
+    marked = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    for encoding in ("utf-8-sig", "utf-16" if marked else "windows-1252"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if encoding != "windows-1252" or _is_western(text):
+            return text, encoding.removesuffix("-sig")
+    raise DataError("the file is not text in UTF-8")
+
+
+def _is_western(text: str) -> bool:
+    """Whether a text read as Windows-1252 is likely to be one."""
+    letters = [letter for letter in text if letter.isalpha()]
+    foreign = sum(not letter.isascii() for letter in letters)
+    control = any(letter < " " and letter not in "\t\n\r\f" for letter in text)
+    return not control and foreign <= MOST_FOREIGN * len(letters)
 
 
 def abridged(text: str, most: int = SHOWN_CHARACTERS) -> str:

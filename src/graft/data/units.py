@@ -9,6 +9,21 @@ import numpy as np
 from graft.types import IntArray
 
 
+def unit_numbers(rows: int, keys: Iterable[Sequence[Hashable | None]]) -> IntArray | None:
+    """The unit of each row, (N,); None where every row stands alone. See `units_of`.
+
+    >>> unit_numbers(3, [["a", "b", "a"]]).tolist(), unit_numbers(2, [["a", "b"]])
+    ([0, 1, 0], None)
+    """
+    units = units_of(np.arange(rows), keys)
+    if len(units) == rows:
+        return None
+    numbers = np.empty(rows, dtype=np.int64)
+    for number, unit in enumerate(units):
+        numbers[unit] = number
+    return numbers
+
+
 def units_of(rows: IntArray, keys: Iterable[Sequence[Hashable | None]]) -> list[IntArray]:
     """The smallest sets of rows such that rows with an equal key are together.
 

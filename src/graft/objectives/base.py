@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from graft.closedform import LinearSolution
-from graft.types import Batch, FloatArray, Json, Targets
+from graft.types import Batch, FloatArray, IntArray, Json, Targets
 
 
 class Objective(nn.Module, ABC):
@@ -64,10 +64,12 @@ class Objective(nn.Module, ABC):
         features: FloatArray,
         targets: Targets,
         validation: tuple[FloatArray, Targets] | None,
+        groups: IntArray | None = None,
     ) -> LinearSolution | None:
         """The exact minimum over linear heads on features (N, D), or None where there is none.
 
-        The features may be changed: many take half the memory then.
+        The features may be changed: many take half the memory then. Rows with the same number in
+        `groups` (N,) are held out together where rows are held out to choose something.
         """
 
     def solve_views(
@@ -76,6 +78,7 @@ class Objective(nn.Module, ABC):
         targets: Targets,  # noqa: ARG002
         validation: tuple[FloatArray, Targets] | None,  # noqa: ARG002
         views: int,  # noqa: ARG002
+        groups: IntArray | None = None,  # noqa: ARG002
     ) -> LinearSolution | None:
         """`solve` where several views stand for each row, or None where only one can be used.
 
@@ -84,5 +87,6 @@ class Objective(nn.Module, ABC):
             targets: (N,).
             validation: Features (M, D) of plain pictures, and targets (M,).
             views: How many there are of each row.
+            groups: (N,) as for `solve`.
         """
         return None

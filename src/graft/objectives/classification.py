@@ -131,9 +131,10 @@ class Classification(Objective):
         features: FloatArray,
         targets: IntArray,
         validation: tuple[FloatArray, IntArray] | None,
+        groups: IntArray | None = None,
     ) -> LinearSolution | None:
         """Multinomial logistic regression to convergence; none with smoothing or focal loss."""
-        return self.solve_views(features, targets, validation, 1)
+        return self.solve_views(features, targets, validation, 1, groups)
 
     def solve_views(
         self,
@@ -141,6 +142,7 @@ class Classification(Objective):
         targets: IntArray,
         validation: tuple[FloatArray, IntArray] | None,
         views: int,
+        groups: IntArray | None = None,
     ) -> LinearSolution | None:
         """`solve` on every view of each row; see `fit_probe`."""
         if self.label_smoothing or self.gamma:
@@ -148,7 +150,7 @@ class Classification(Objective):
         weights = None if self.weights is None else self.weights.cpu().numpy()[targets]
         if self.exact_weights is not None:
             weights = (1.0 if weights is None else weights) * self.exact_weights[targets]
-        return self.fitted(features, targets, weights, validation, views)
+        return self.fitted(features, targets, weights, validation, views, groups)
 
     def fitted(
         self,
@@ -157,6 +159,7 @@ class Classification(Objective):
         weights: FloatArray | None,
         validation: tuple[FloatArray, IntArray] | None,
         views: int,
+        groups: IntArray | None,
     ) -> LinearSolution:
         """Multinomial logistic regression; see `fit_probe`."""
         return fit_probe(
@@ -166,6 +169,7 @@ class Classification(Objective):
             weights=weights,
             validation=validation,
             views=views,
+            groups=groups,
             overwrite=True,
         ).solution
 

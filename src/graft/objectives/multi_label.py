@@ -96,9 +96,12 @@ class MultiLabel(Objective):
         features: FloatArray,
         targets: Targets,
         validation: tuple[FloatArray, Targets] | None,
+        groups: IntArray | None = None,
     ) -> LinearSolution | None:
         """One logistic regression per label to convergence; none with smoothing or focal loss."""
         if self.label_smoothing or self.gamma:
             return None
         weights = None if self.weights is None else self.weights.cpu().numpy()
-        return fit_one_vs_rest(features, targets, positive_weights=weights, validation=validation)
+        return fit_one_vs_rest(
+            features, targets, positive_weights=weights, validation=validation, groups=groups
+        )

@@ -30,10 +30,17 @@ class Ordinal(Classification):
         weights: FloatArray | None,
         validation: tuple[FloatArray, IntArray] | None,
         views: int,
+        groups: IntArray | None,
     ) -> LinearSolution:
         """Logistic regression with or without one direction for all steps."""
         return fit_ordered(
-            features, targets, self.classes, weights=weights, validation=validation, views=views
+            features,
+            targets,
+            self.classes,
+            weights=weights,
+            validation=validation,
+            views=views,
+            groups=groups,
         ).solution
 
     def forward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:

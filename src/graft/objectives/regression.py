@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from graft.closedform import LinearSolution, fit_quantities
 from graft.errors import unknown_name
 from graft.objectives.base import Objective
-from graft.types import Batch, FloatArray, Targets
+from graft.types import Batch, FloatArray, IntArray, Targets
 
 REGRESSION_LOSSES = ("squared", "huber")
 
@@ -71,12 +71,13 @@ class Regression(Objective):
         features: FloatArray,
         targets: Targets,
         validation: tuple[FloatArray, Targets] | None,  # noqa: ARG002 - leave-one-out decides
+        groups: IntArray | None = None,
     ) -> LinearSolution | None:
         """Ridge regression in closed form; none for Huber's error."""
         if self.loss != "squared" or len(targets) < 2:
             return None
         values = np.asarray(targets, dtype=np.float64).reshape(len(targets), 1)
-        return fit_quantities(features, values)
+        return fit_quantities(features, values, groups)
 
     def _errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """(B, 1) error of each row on the standard scale."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from graft.closedform import LinearSolution
 from graft.data.targets import is_labelled, unpack
 from graft.objectives.base import Objective
-from graft.types import Batch, FloatArray, Targets, Task, slices
+from graft.types import Batch, FloatArray, IntArray, Targets, Task, slices
 
 AS_IT_IS = nn.Identity()
 """The model of a batch whose inputs are outputs already."""
@@ -101,13 +101,14 @@ class Several(Objective):
         features: FloatArray,
         targets: Targets,
         validation: tuple[FloatArray, Targets] | None,
+        groups: IntArray | None = None,
     ) -> LinearSolution | None:
         """Every task's exact solution side by side; None if one of them has none.
 
         With a frozen backbone the tasks share nothing that trains, so this is the minimum of any
         weighted sum of their losses.
         """
-        return self.solve_views(features, targets, validation, 1)
+        return self.solve_views(features, targets, validation, 1, groups)
 
     def solve_views(
         self,
@@ -115,6 +116,7 @@ class Several(Objective):
         targets: Targets,
         validation: tuple[FloatArray, Targets] | None,
         views: int,
+        groups: IntArray | None = None,
     ) -> LinearSolution | None:
         """`solve` on every view of each row; a task that can use one only takes the plain one."""
         solutions = []
@@ -126,7 +128,9 @@ class Several(Objective):
         ):
             rows = is_labelled(task, column)
             own = pictures[:, rows].reshape(-1, pictures.shape[2])
-            found = _solved(objective, own, column[rows], later if len(later[0]) else None, views)
+            judging = later if len(later[0]) else None
+            together = None if groups is None else groups[rows]
+            found = _solved(objective, own, column[rows], judging, views, together)
             if found is None:
                 return None
             solutions.append(found)
@@ -165,7 +169,11 @@ def _solved(
     targets: Targets,
     validation: tuple[FloatArray, Targets] | None,
     views: int,
+    groups: IntArray | None,
 ) -> LinearSolution | None:
     """From all views where the objective can use them, else from the plain ones."""
-    found = objective.solve_views(features, targets, validation, views) if views > 1 else None
-    return found or objective.solve(features[: len(targets)], targets, validation)
+    if views > 1:
+        found = objective.solve_views(features, targets, validation, views, groups)
+        if found:
+            return found
+    return objective.solve(features[: len(targets)], targets, validation, groups)

@@ -12,6 +12,7 @@ from graft.data import Examples, Split, duplicates_across, groups_across, read, 
 from graft.data.examples import TRANSLATION
 from graft.data.order import in_order, split_order
 from graft.data.targets import is_plain
+from graft.data.units import unit_numbers
 from graft.doctor.finding import Finding
 from graft.doctor.in_run import look_before, refuse_pointless, sentence
 from graft.errors import DataError
@@ -19,7 +20,7 @@ from graft.progress import Progress
 from graft.recipe import Recipe
 from graft.runs.modality import parts_of
 from graft.runs.translation_parts import check
-from graft.types import Json, Targets
+from graft.types import IntArray, Json, Targets
 
 SHOWN_BAD = 3
 
@@ -51,6 +52,12 @@ class Prepared:
     def targets(self) -> Targets:
         """The targets of all rows, as training takes them."""
         return parts_of(self.examples.modality).targets(self.examples, self.opened, self.digests)
+
+    def units(self) -> IntArray | None:
+        """The number of what each row must not be parted from, (N,): its group and its copies."""
+        groups = self.examples.groups
+        given = [] if groups is None else [groups.tolist()]
+        return unit_numbers(len(self.examples), [list(self.digests), *given])
 
 
 def read_examples(recipe: Recipe, data: object) -> Examples:

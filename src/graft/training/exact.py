@@ -14,7 +14,7 @@ from graft.heads.linear import LinearHead
 from graft.network import Network
 from graft.objectives import Objective
 from graft.training.rows import Rows
-from graft.types import FloatArray, Targets
+from graft.types import FloatArray, IntArray, Targets
 
 HeldOut = tuple[FloatArray, Targets] | None
 
@@ -36,15 +36,16 @@ class Solutions:
         targets: Targets,
         held_out: HeldOut,
         views: int = 1,
+        groups: IntArray | None = None,
     ) -> LinearSolution | None:
         """The solution, known or found; see `solved`."""
-        arrays = [features, targets, *(held_out or ())]
+        arrays = [features, targets, *(held_out or ()), *(() if groups is None else (groups,))]
         digest = sha256(f"{views} {[array.shape for array in arrays]}".encode())
         for array in arrays:
             digest.update(np.ascontiguousarray(array).data)
         key = digest.digest()
         if key not in self.known:
-            self.known[key] = solved(objective, features, targets, held_out, views)
+            self.known[key] = solved(objective, features, targets, held_out, views, groups)
         return self.known[key]
 
 
@@ -54,14 +55,15 @@ def solved(
     targets: Targets,
     held_out: HeldOut,
     views: int = 1,
+    groups: IntArray | None = None,
 ) -> LinearSolution | None:
     """The objective's solution, from several views of each row where it can use them.
 
     The features may be changed.
     """
     if views > 1:
-        return objective.solve_views(features, targets, held_out, views)
-    return objective.solve(features, targets, held_out)
+        return objective.solve_views(features, targets, held_out, views, groups)
+    return objective.solve(features, targets, held_out, groups)
 
 
 def solve(
@@ -104,12 +106,15 @@ def _solution(
     """The exact head on every view of the training rows, or on the plain ones with a warning."""
     source, data = rows.source, rows.data
     targets = data.targets[data.train]
+    groups = None if data.groups is None else data.groups[data.train]
     if source.views:
         features = source.read_views(data.train).numpy()
-        found = solution_of(objective, features, targets, held_out, len(source.views) + 1)
+        views = len(source.views) + 1
+        found = solution_of(objective, features, targets, held_out, views, groups)
         if found is not None:
             return found
-    plain = solution_of(objective, source.read(data.train).numpy(), targets, held_out)
+    features = source.read(data.train).numpy()
+    plain = solution_of(objective, features, targets, held_out, 1, groups)
     if source.views and plain is not None:
         warnings.append("This task's exact solution uses the plain pictures alone.")
     return plain

@@ -29,11 +29,14 @@ class StageData:
         validation: Row numbers that early stopping looks at; may be empty.
         targets: Of every row of the data set: (N,) class indices, or (N, W) float32 for other
             tasks than one column of classes.
+        groups: Of every row of the data set: (N,) numbers; rows with one number are held out
+            together. None where every row stands alone.
     """
 
     train: IntArray
     validation: IntArray
     targets: Targets
+    groups: IntArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
