@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from graft.bank import feed as feeding
 from graft.bank.feed import Feed
 from graft.bank.key import PLAIN, View
 from graft.bank.source import Source, Views, open_source
 from graft.data.augment import augmented_views
 from graft.data.batches import Batches
+from graft.engines.engine import Engine, sound
 from graft.network import Network
 from graft.types import IntArray
 
@@ -155,3 +157,27 @@ def test_every_row_shows_each_view_once_in_as_many_epochs(views: int) -> None:
 
 def test_one_view_is_the_plain_picture_throughout() -> None:
     assert np.array(shown(1, 3)).max() == 0
+
+
+def test_views_use_the_engine_that_the_plain_pictures_prepared(
+    make_network: MakeNetwork, make_feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[int] = []
+
+    def prepare(wish: object, prefix: torch.nn.Module, first: torch.Tensor, *_: object) -> Engine:
+        prepared.append(len(first))
+        return sound("eager", prefix, first)
+
+    monkeypatch.setattr(feeding, "chosen_engine", prepare)
+    network = make_network()
+    feed = make_feed(network)
+    opened(network, feed, 3, rows_of(*range(20)))
+    assert len(prepared) == 1
+    feed.release()
+    opened(network, feed, 3, rows_of(21, 22))
+    assert len(prepared) == 2
+    # Other weights are another prefix, whatever is ready.
+    with torch.no_grad():
+        next(network.backbone.blocks[0].parameters()).add_(1.0)
+    opened(network, feed, 3, rows_of(23, 24))
+    assert len(prepared) == 3

@@ -91,6 +91,11 @@ class BucketedFeed:
         engines = [feed.way.engine for feed in self._feeds.values() if feed.way is not None]
         return Way(engines[0], self._rows) if engines else None
 
+    def release(self) -> None:
+        """Let go of the engines; they can be prepared again."""
+        for feed in self._feeds.values():
+            feed.release()
+
     @property
     def tolerance(self) -> float:
         """How far the engine's outputs may be from eager ones, relative to the largest."""
