@@ -178,6 +178,6 @@ def test_views_use_the_engine_that_the_plain_pictures_prepared(
     assert len(prepared) == 2
     # Other weights are another prefix, whatever is ready.
     with torch.no_grad():
-        next(network.backbone.blocks[0].parameters()).add_(1.0)
+        next(network.backbone.model.parameters()).add_(1.0)
     opened(network, feed, 3, rows_of(23, 24))
     assert len(prepared) == 3

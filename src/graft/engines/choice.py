@@ -12,11 +12,11 @@ from graft.engines.engine import ENGINES, Engine, available, sound
 from graft.engines.failure import EngineFailed
 from graft.engines.work import Work
 
-# Floating-point operations. Recording and folding take about a second, which eager execution
-# would need longer for only beyond the first figure; an export or a compilation, five to sixty.
-WORTH_FOLDING = {"cpu": 1.5e11, "cuda": 2e13}
+# Effort: see `Work`. Recording and folding take about a second, which eager execution would need
+# longer for only beyond the first figure; an export or a compilation, five to sixty.
+WORTH_FOLDING = {"cpu": 2e11, "cuda": 2e13}
 WORTH_TRYING = {
-    "onnxruntime": {"cpu": 4e12},
+    "onnxruntime": {"cpu": 7e12},
     "half": {"cuda": 2e13},
     "compiled": {"cuda": 1e16},
 }
@@ -42,7 +42,7 @@ def fastest(
         work: Cost of one row.
         notes: Told a sentence about every engine that failed.
     """
-    kind, total = inputs.device.type, work.operations * rows
+    kind, total = inputs.device.type, work.effort * rows
     if inputs.ndim != 4 or total < WORTH_FOLDING.get(kind, float("inf")):
         return sound("eager", prefix, inputs)
     best = first_sound(_standard(inputs.device), prefix, inputs, notes)
