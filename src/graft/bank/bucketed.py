@@ -14,7 +14,7 @@ from graft.bank.feed import BankUse, Feed, Reader
 from graft.bank.inputs import Inputs
 from graft.bank.pairs import Pairs
 from graft.bank.tokens import Tokens
-from graft.bank.way import Way, Wish
+from graft.bank.way import ReadyEngine, Way, Wish
 from graft.engines import AUTO
 from graft.network import Network
 from graft.progress import Progress
@@ -63,6 +63,7 @@ class BucketedFeed:
         self.warnings: list[str] = []
         self.chosen: Callable[[Way], None] = lambda _: None  # nothing is measured: no one is told
         self.device = device
+        self.ready = ReadyEngine()
         self._lengths = np.array([tokens.length(digest) for digest in digests], dtype=np.int64)
         self._kept = np.minimum(self._lengths, tokens.counts(digests))
         self._longest = tokens.spec.max_length
@@ -74,7 +75,7 @@ class BucketedFeed:
             chosen = [digests[row] for row in members.tolist()]
             wanted = Wish(engine, rows_at_once(length, self._rows))
             feed = Feed(tokens.at(length), chosen, network, device, root, progress, storage, wanted)
-            feed.use, feed.warnings = self.use, self.warnings
+            feed.use, feed.warnings, feed.ready = self.use, self.warnings, self.ready
             self._feeds[length] = feed
         self.inputs: Inputs = next(iter(self._feeds.values())).inputs
 
@@ -90,11 +91,6 @@ class BucketedFeed:
         """How the frozen layers ran: the engine, and how many short texts at a time."""
         engines = [feed.way.engine for feed in self._feeds.values() if feed.way is not None]
         return Way(engines[0], self._rows) if engines else None
-
-    def release(self) -> None:
-        """Let go of the engines; they can be prepared again."""
-        for feed in self._feeds.values():
-            feed.release()
 
     @property
     def tolerance(self) -> float:

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from graft.bank.inputs import Inputs
 from graft.bank.key import PLAIN, PrefixKeys, View, prefix_keys
 from graft.bank.store import SEGMENT_BYTES, SEGMENT_SECONDS, Shelf, open_shelf, row_range
-from graft.bank.way import Way, Wish, chosen_batch, chosen_engine, halved, stored_way
+from graft.bank.way import ReadyEngine, Way, Wish, chosen_batch, halved, stored_way
 from graft.data.ahead import map_ahead
 from graft.data.augment import augmented_views
-from graft.engines import AUTO, ENGINES, Engine, OutOfMemory, memory_watched
+from graft.engines import ENGINES, Engine, OutOfMemory, memory_watched
 from graft.network import Network
 from graft.progress import Progress
 from graft.types import IntArray, Json
@@ -102,6 +102,7 @@ class Feed:
         self.way: Way | None = None
         self.chosen: Callable[[Way], None] = lambda _: None
         self.warnings: list[str] = []
+        self.ready = ReadyEngine()
         self._wish = wish
         self._digests = list(digests)
         self._network = network
@@ -110,7 +111,6 @@ class Feed:
         self._progress = progress
         self._readers: dict[str, tuple[Reader, ...]] = {}
         self._read_raw: Reader | None = None
-        self._ready: tuple[str, Engine] | None = None
 
     def __len__(self) -> int:
         return len(self._digests)
@@ -161,10 +161,6 @@ class Feed:
             self._readers[known] = tuple(_of_rows(r, rows, len(self)) for r in readers)
         return self._readers[known]
 
-    def release(self) -> None:
-        """Let go of the engine, which holds a copy of the weights; it can be prepared again."""
-        self._ready = None
-
     @property
     def tolerance(self) -> float:
         """How far the engine's outputs may be from eager ones, relative to the largest."""
@@ -206,7 +202,8 @@ class Feed:
         self, batch: int, job: _Job, wish: Wish, digests: Sequence[bytes]
     ) -> tuple[Way, Shelf, int]:
         first = self._inputs(job.items[:batch], batch)
-        engine = self._engine(wish, job, first, len(set(digests)))
+        known, rows = f"{job.keys.name()} {batch}", len(set(digests))
+        engine = self.ready.get(known, wish, job.prefix, first, rows, self.warnings)
         way = Way(engine.name, batch)
         shelf = self._shelf(job, way)
         missing = [job.items[at] for at in _missing(shelf, digests)]
@@ -214,15 +211,6 @@ class Feed:
             self.chosen(way)  # before it is carried out, so that a later process keeps to it
         self._fill(shelf, missing, engine, batch)
         return way, shelf, len(missing)
-
-    def _engine(self, wish: Wish, job: _Job, first: Tensor, rows: int) -> Engine:
-        """The engine that is ready for this prefix and batch, or one that is prepared now."""
-        what = f"{job.keys.name()} {len(first)}"
-        if self._ready and self._ready[0] == what and wish.engine in (AUTO, self._ready[1].name):
-            return self._ready[1]
-        engine = chosen_engine(wish, job.prefix, first, rows, self.warnings)
-        self._ready = what, engine
-        return engine
 
     def _shelf(self, job: _Job, way: Way) -> Shelf:
         storage = self.use.storage

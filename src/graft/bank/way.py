@@ -93,18 +93,46 @@ def chosen_batch(wish: Wish, prefix: nn.Module, row: Tensor) -> int:
     return wish.batch_size or fitting_batch(work_of(prefix, row), row.device)
 
 
+class ReadyEngine:
+    """The engine that was prepared last: what comes next is often more of the same."""
+
+    def __init__(self) -> None:
+        self._known = ""
+        self._engine: Engine | None = None
+
+    def get(
+        self,
+        known: str,
+        wish: Wish,
+        prefix: nn.Module,
+        inputs: Tensor,
+        rows: int,
+        warnings: list[str],
+    ) -> Engine:
+        """The engine for `rows` rows, checked on a real batch: the ready one, or a new one.
+
+        Args:
+            known: Tells this prefix and batch size from others.
+            wish: Its engine is taken, or a substitute where it fails, with a warning.
+            prefix: Frozen.
+            inputs: (B, ...) the first batch.
+            rows: How many are to be computed.
+            warnings: Gets a sentence about every engine that failed.
+        """
+        if self._engine and known == self._known and wish.engine in (AUTO, self._engine.name):
+            return self._engine
+        self._known, self._engine = known, chosen_engine(wish, prefix, inputs, rows, warnings)
+        return self._engine
+
+    def release(self) -> None:
+        """Let go of it and its copy of the weights; it can be prepared again."""
+        self._engine = None
+
+
 def chosen_engine(
     wish: Wish, prefix: nn.Module, inputs: Tensor, rows: int, warnings: list[str]
 ) -> Engine:
-    """The engine for `rows` rows, checked on a real batch.
-
-    Args:
-        wish: Its engine is taken, or a substitute where it fails, with a warning.
-        prefix: Frozen.
-        inputs: (B, ...) the first batch.
-        rows: How many are to be computed.
-        warnings: Gets a sentence about every engine that failed.
-    """
+    """A new engine; see `ReadyEngine.get`."""
     if wish.engine == AUTO:
         return fastest(prefix, inputs, rows, work_of(prefix, inputs[:1]), warnings.append)
     return first_sound(wish.engine, prefix, inputs, warnings.append)

@@ -142,7 +142,7 @@ class StageRunner:
         views = Views(self.options.views, self.options.augment, data.train)
         depth = phase.plan.frozen_depth
         source = open_source(self.network, depth, self.feed, self.warnings, views)
-        self.feed.release()
+        self.feed.ready.release()
         return Rows(source, data, self.options, self.device)
 
     def _solve(self, rows: Rows, objective: Objective) -> bool:
