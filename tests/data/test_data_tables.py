@@ -117,6 +117,26 @@ def test_columns_without_usual_names_ask_for_an_option(tmp_path: Path, rows: Row
     assert caught.value.allowed == "path, species"
 
 
+def test_a_column_of_paths_needs_no_usual_name(tmp_path: Path, rows: Rows) -> None:
+    renamed = [
+        {
+            "Aufnahme": f"am {n}. Mai bei gutem Licht",
+            "Bild-Datei": row["path"],
+            "label": row["label"],
+        }
+        for n, row in enumerate(rows)
+    ]
+    table = write_csv(tmp_path / "t.csv", renamed)
+    assert [p.name for p in read(table).pictures] == [row["path"] for row in rows]
+
+
+def test_of_two_columns_of_paths_one_has_to_be_named(tmp_path: Path, rows: Rows) -> None:
+    doubled = [{"left": row["path"], "right": row["path"], "label": row["label"]} for row in rows]
+    with pytest.raises(DataError, match="paths of pictures: left, right") as caught:
+        read(write_csv(tmp_path / "t.csv", doubled))
+    assert "--input" in caught.value.next
+
+
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
 def test_rows_without_label_or_picture_are_set_aside_and_order_stays(
     tmp_path: Path, rows: Rows, name: str

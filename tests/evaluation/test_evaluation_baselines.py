@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics.pairwise import rbf_kernel
 
+from graft.closedform import fit_probe, softmax
 from graft.closedform.neighbours import knn_probabilities
 from graft.evaluation.baselines import (
     area_average,
     area_weights,
+    kernel_map,
     knn,
     majority,
     raw_pixels,
+    small_pictures,
     stratified_rows,
 )
 from graft.evaluation.metrics import accuracy, log_loss
-from graft.types import ByteArray, IntArray
+from graft.types import ByteArray, FloatArray, IntArray
 
 
 def stripes(rows: int, size: int = 20, seed: int = 0) -> tuple[ByteArray, IntArray]:
@@ -50,6 +54,46 @@ def test_raw_pixels_learn_what_pixels_show_and_no_more() -> None:
     assert accuracy(raw_pixels(pixels, targets, held, 2), truth) > 0.95
     noise = np.random.default_rng(2).permutation(targets)
     assert log_loss(raw_pixels(pixels, noise, held, 2), truth) < 1.0
+
+
+def rings(count: int, seed: int) -> tuple[FloatArray, IntArray]:
+    """Points within and around a circle: no line parts them."""
+    random = np.random.default_rng(seed)
+    targets = random.integers(0, 2, count)
+    angle, radius = random.random(count) * 2 * np.pi, 1 + 2 * targets + 0.3 * random.random(count)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1), targets
+
+
+def test_a_kernel_is_the_rival_where_no_line_parts_the_classes() -> None:
+    (points, targets), (held, truth) = rings(80, seed=0), rings(60, seed=1)
+    line = softmax(fit_probe(points, targets, 2).solution.logits(held))
+    assert accuracy(line, truth) < 0.75
+    assert accuracy(small_pictures(points, targets, held, 2), truth) == 1.0
+
+
+def test_a_line_stays_the_rival_where_held_out_rows_prefer_it() -> None:
+    random, lengths = np.random.default_rng(0), np.array([1.0, 8.0, 8.0, 8.0])
+    points, held = random.normal(size=(200, 4)) * lengths, random.normal(size=(10, 4)) * lengths
+    targets = (points[:, 0] > 0).astype(np.int64)  # a kernel hardly sees so short a feature
+    line = softmax(fit_probe(points, targets, 2).solution.logits(held))
+    np.testing.assert_array_equal(small_pictures(points, targets, held, 2), line)
+
+
+def test_with_one_row_a_class_nothing_can_be_held_out_and_the_line_stays() -> None:
+    points = np.random.default_rng(0).normal(size=(3, 5))
+    line = softmax(fit_probe(points, np.arange(3), 3).solution.logits(points))
+    np.testing.assert_array_equal(small_pictures(points, np.arange(3), points, 3), line)
+
+
+def test_the_kernel_map_is_scikit_learns_kernel() -> None:
+    random = np.random.default_rng(0)
+    rows, others = random.normal(size=(40, 3)), random.normal(size=(7, 3))
+    mapped = kernel_map(rows)
+    gamma = 1 / (3 * float(rows.var(axis=0).mean()))
+    found = mapped(others) @ mapped(rows).T
+    np.testing.assert_allclose(found, rbf_kernel(others, rows, gamma=gamma), atol=1e-3)
+    assert kernel_map(rows, landmarks=8)(others).shape[1] <= 8
+    assert np.isfinite(kernel_map(np.ones((5, 3)))(np.ones((2, 3)))).all()
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 48), (20, 16), (8, 40), (65, 33)])

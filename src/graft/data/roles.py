@@ -48,7 +48,8 @@ class InputColumns:
 def find_inputs(
     source: str, cells: Cells, named: str | None, others: Sequence[str], modality: str | None
 ) -> InputColumns:
-    """The input columns: those named, else those with a usual name, else the one of free text.
+    """The input columns: those named, else those with a usual name, else those of paths of pictures
+    or of free text where there is one such column.
 
     Args:
         source: What messages call the table.
@@ -72,13 +73,17 @@ def find_inputs(
         raise _both(source, picture, ",".join(text))
     if picture and modality != TEXT:
         return InputColumns(IMAGE, (picture,))
+    unclear = not text and modality != TEXT
+    paths = [name for name, column in free.items() if unclear and _is_paths(column)]
+    if len(paths) == 1:
+        return InputColumns(IMAGE, (paths[0],))
     text = text or _usual_texts(folded, REMARK_COLUMNS)
     if text and modality != IMAGE:
         return InputColumns(TEXT, text)
     prose = [name for name, column in free.items() if _is_prose(column)]
     if len(prose) == 1 and modality != IMAGE:
         return InputColumns(TEXT, (prose[0],))
-    raise _unknown(source, cells, prose)
+    raise _unknown(source, cells, paths, prose)
 
 
 def _named(source: str, cells: Cells, named: str, modality: str | None) -> InputColumns:
@@ -138,6 +143,12 @@ def _is_picture_path(cell: str) -> bool:
     )
 
 
+def _is_paths(column: Sequence[object]) -> bool:
+    """Whether a column holds paths of pictures."""
+    words = [cell for cell in column if isinstance(cell, str) and cell][:LOOKED_AT]
+    return bool(words) and sum(map(_is_picture_path, words)) >= CLEAR_SHARE * len(words)
+
+
 def _is_prose(column: Sequence[object]) -> bool:
     """Whether a column holds free text: words, and not the same few values over and over."""
     words = [cell for cell in column if isinstance(cell, str) and cell][:LOOKED_AT]
@@ -155,8 +166,10 @@ def _both(source: str, picture: str, text: str) -> DataError:
     )
 
 
-def _unknown(source: str, cells: Cells, prose: Sequence[str]) -> DataError:
-    if len(prose) > 1:
+def _unknown(source: str, cells: Cells, paths: Sequence[str], prose: Sequence[str]) -> DataError:
+    if len(paths) > 1:
+        found = f"Several columns of {source} hold paths of pictures: {', '.join(paths)}"
+    elif len(prose) > 1:
         found = f"Several columns of {source} hold texts: {', '.join(prose)}"
     else:
         found = f"None of the columns of {source} has a usual name for the input"

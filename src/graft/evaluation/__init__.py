@@ -4,7 +4,7 @@ Shapes: N rows, C classes. Probabilities are (N, C) with rows that sum to one; t
 indices (N,). Every figure can be had with a 95 % interval.
 """
 
-from graft.evaluation.baselines import knn, majority, raw_pixels
+from graft.evaluation.baselines import knn, majority, raw_pixels, small_pictures
 from graft.evaluation.calibration import ReliabilityBin, reliability
 from graft.evaluation.evaluate import Evaluation, evaluate
 from graft.evaluation.intervals import bootstrap, paired_difference
@@ -32,6 +32,7 @@ __all__ = [
     "per_class",
     "raw_pixels",
     "reliability",
+    "small_pictures",
     "transfer_verdict",
     "wrongest",
 ]

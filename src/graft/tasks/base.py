@@ -73,6 +73,12 @@ class TaskKind(ABC):
     ) -> FloatArray:
         """Answers (M, C) of the exact linear model of features (N, D), for features (M, D)."""
 
+    def small_pictures(
+        self, task: Task, pixels: FloatArray, targets: Targets, wanted: FloatArray
+    ) -> FloatArray:
+        """Answers (M, C) learnt from pixels (N, D) alone, for pixels (M, D)."""
+        return self.linear(task, pixels, targets, wanted)
+
     @abstractmethod
     def verdict(self, rows: Answered, baseline: FloatArray, against: str) -> Json:
         """Whether the answers are better than a baseline's (N, C): `helps`, `against`,

@@ -204,5 +204,13 @@ class Reference:
             parts.append(kind_of(task).linear(task, features[rows], column[rows], wanted))
         return np.concatenate(parts, axis=1)
 
+    def small_pictures(self, pixels: FloatArray, wanted: FloatArray) -> FloatArray:
+        """Answers (M, C) learnt from pixels (N, D) alone, for pixels (M, D)."""
+        parts = []
+        for task, column in self._columns():
+            rows = is_labelled(task, column)
+            parts.append(kind_of(task).small_pictures(task, pixels[rows], column[rows], wanted))
+        return np.concatenate(parts, axis=1)
+
     def _columns(self) -> list[tuple[Task, Targets]]:
         return list(zip(self.tasks, unpack(self.tasks, self.targets), strict=True))
