@@ -16,7 +16,7 @@ from graft.engines.work import Work
 # longer for only beyond the first figure; an export or a compilation, five to sixty.
 WORTH_FOLDING = {"cpu": 2e11, "cuda": 2e13}
 WORTH_TRYING = {
-    "onnxruntime": {"cpu": 7e12},
+    "onnxruntime": {"cpu": 5e12},
     "half": {"cuda": 2e13},
     "compiled": {"cuda": 1e16},
 }

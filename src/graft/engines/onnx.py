@@ -162,7 +162,10 @@ def _program(module: nn.Module, inputs: tuple[Tensor, ...], named: Signature | N
         settings = {"input_names": list(named.inputs), "output_names": [named.output]}
         settings["dynamic_shapes"] = (shapes,)
     with _quiet():
-        program = torch.onnx.export(module, inputs, dynamo=True, verbose=False, **settings)
+        # What only runs here is optimised by ONNX Runtime itself.
+        program = torch.onnx.export(
+            module, inputs, dynamo=True, verbose=False, optimize=named is not None, **settings
+        )
     if program is None:
         raise EngineFailed("the exporter gave nothing")
     return program

@@ -30,6 +30,9 @@ from graft.export.manifest import FILE, TIMM, Manifest, read_json, write_json
 from graft.network import Network
 from graft.types import Json, PreprocessSpec
 
+# Golden inputs on which the native model must agree; the written one answers all of them again.
+NATIVE_ROWS = 4
+
 _OPEN_TIMM = """\
 import timm
 from PIL import Image
@@ -148,8 +151,8 @@ def _native(network: Network, inputs: Tensor, logits: Tensor) -> nn.Module | Non
         return None
     native.load_state_dict(state)
     with evaluation(native), torch.no_grad():
-        found = native(inputs)
-    return native if golden.compare(found, logits).agrees else None
+        found = native(inputs[:NATIVE_ROWS])
+    return native if golden.compare(found, logits[:NATIVE_ROWS]).agrees else None
 
 
 def _config(backbone: Backbone, description: Manifest) -> Json:
