@@ -43,6 +43,8 @@ HEADLINES = (
 
 def print_summary(console: Console, result: Json, folder: Path | None) -> None:
     """What was found, done and measured, what it is worth, and what to do next."""
+    from graft.report.headline import warnings
+
     counts = result["counts"]
     found = f"{counts['train']} train, {counts['validation']} validation, {counts['test']} test"
     console.print(f"[bold]Data[/]    {found}; {escape(what_is_learnt(result))}")
@@ -66,7 +68,7 @@ def print_summary(console: Console, result: Json, folder: Path | None) -> None:
     for other in result.get("compare", []):
         console.print(escape(other["message"]))
     print_search(console, result.get("search"))
-    for warning in result["warnings"]:
+    for warning in warnings(result):
         console.print(f"[yellow]Note[/]    {escape(warning)}")
     if folder is not None:
         print_next(console, folder, result)
