@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 
 import graft
 from graft.checkup import Checkup
@@ -16,7 +17,8 @@ from graft.data import Examples
 from graft.data import read as read_data
 from graft.data.texts import Text
 from graft.doctor import Finding
-from graft.doctor.text_look import language_of
+from graft.doctor.checks import telltale_texts
+from graft.doctor.text_look import WORD, language_of, plain
 from graft.doctor.text_similarity import near_texts
 
 Rows = list[dict[str, str]]
@@ -328,3 +330,13 @@ def test_no_check_goes_through_all_texts_for_each_of_them(
     rows = clean_rows()
     examine([{**row, "text": "..."} if n % 2 else row for n, row in enumerate(rows)])
     assert 0 < len(gathered) < 20 < len(rows)
+
+
+def test_ranks_are_scipys() -> None:
+    values = np.random.default_rng(0).integers(0, 20, 100)
+    np.testing.assert_array_equal(telltale_texts._ranks(values), rankdata(values))
+
+
+@pytest.mark.parametrize("content", ["It's a_b, 3.5%!", "", " \t\n", "a\x1cb-c", "..."])
+def test_words_of_ascii_are_those_of_the_pattern(content: str) -> None:
+    assert plain(content) == " ".join(WORD.findall(content.casefold()))
