@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "graft"
 
 # From the ground up; what stands on one floor never imports its neighbours.
 FLOORS = (
-    ("errors", "types", "device", "progress", "recipe", "files"),
+    ("errors", "types", "device", "progress", "recipe", "files", "memory"),
     ("backbones", "heads", "data", "closedform"),
     ("network", "statistics"),
     ("engines",),
@@ -36,7 +36,7 @@ FLOORS = (
 )
 # Within a floor, these lean on one named neighbour below them in the list.
 ALLOWED_ON_ONE_FLOOR = {("types", "errors"), ("device", "errors"), ("recipe", "errors")}
-ALLOWED_ON_ONE_FLOOR |= {("recipe", "types")}
+ALLOWED_ON_ONE_FLOOR |= {("recipe", "types"), ("memory", "errors")}
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 FEW_HOMES = {
     "timm": 2,

@@ -12,6 +12,7 @@ import torch
 from graft.data import Examples, read, read_inputs
 from graft.data.examples import TRANSLATION, Input
 from graft.data.targets import is_plain
+from graft.engines.in_pieces import InPieces
 from graft.errors import DataError, ModelError, UserError, unknown_name
 from graft.export.checksums import seal_of
 from graft.export.native import LoadedModel, load_model, save_model
@@ -250,10 +251,10 @@ class Model:
         backbone, reasons = self.network.backbone, dict[int, str]()
         device = next(self.network.parameters()).device
         result = np.full((len(items), len(self.labels)), np.nan)
-        self.network.eval()
+        network = InPieces(self.network).eval()
         for rows, inputs in parts_of(backbone.modality).open_now(items, backbone, reasons):
             with torch.inference_mode():
-                outputs = self.network(inputs.to(device)).float().cpu().numpy()
+                outputs = network(inputs.to(device)).float().cpu().numpy()
             result[rows] = answers_of(self.tasks, outputs)
         return result, reasons
 

@@ -17,6 +17,7 @@ from graft.bank.way import Wish, with_way
 from graft.device import training_precision
 from graft.errors import DataError
 from graft.export.native import save_model
+from graft.memory import prepare_for_limit
 from graft.network import Network
 from graft.plan import Audit, Auditor
 from graft.progress import Progress, Silent
@@ -343,7 +344,8 @@ def _finish(network: Network, tasks: tuple[Task, ...], folder: RunFolder, result
 
 
 def set_machine(recipe: Recipe) -> None:
-    """Threads and seeds, so that the same recipe gives the same bytes on a CPU."""
+    """Threads and seeds, so that the same recipe gives the same bytes on a CPU; room to begin."""
+    prepare_for_limit()
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)

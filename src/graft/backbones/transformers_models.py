@@ -17,6 +17,7 @@ from graft.backbones.json_file import read_object, read_value
 from graft.backbones.sound import MOST_LAYERS, WEIGHTS, bytes_in, check_size, is_count
 from graft.backbones.tokens import Tokenizer
 from graft.errors import BackboneError, GraftError
+from graft.memory import ran_out
 from graft.types import Json, TextSpec
 
 # Left out, transformers asks on the terminal whether to run a checkpoint's own Python.
@@ -184,6 +185,8 @@ def told(name: str, cannot_open: Callable[[str], BackboneError]) -> Iterator[Non
     except (GraftError, MemoryError):
         raise
     except Exception as error:  # readers of a foreign folder raise whatever they meet
+        if ran_out(error):
+            raise
         if "trust_remote_code" in str(error):
             raise brings_code(name) from error
         raise cannot_open(" ".join(str(error).split())[:600]) from error

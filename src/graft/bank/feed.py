@@ -23,6 +23,7 @@ from graft.bank.way import ReadyEngine, Way, Wish, chosen_batch, halved, stored_
 from graft.data.ahead import map_ahead
 from graft.data.augment import augmented_views
 from graft.engines import ENGINES, Engine, OutOfMemory, memory_watched
+from graft.memory import give_back
 from graft.network import Network
 from graft.progress import Progress
 from graft.types import IntArray, Json
@@ -193,10 +194,13 @@ class Feed:
                     return self._compute_in(batch, job, wish, digests)
             except OutOfMemory:
                 smaller = halved(batch)
-                self.warnings.append(
+                line = (
                     f"Memory ran out: the frozen blocks run in batches of {smaller}, not {batch}."
                 )
-                batch = smaller
+                self.warnings.append(line)
+                self._progress.say(line)
+            give_back()
+            batch = smaller
 
     def _compute_in(
         self, batch: int, job: _Job, wish: Wish, digests: Sequence[bytes]

@@ -24,7 +24,7 @@ from graft.engines import (
     work_of,
 )
 from graft.engines import identity as engine_identity
-from graft.errors import ResourceError
+from graft.memory import out_of_memory
 from graft.recipe import Recipe
 
 
@@ -145,10 +145,9 @@ def halved(batch_size: int) -> int:
         ResourceError: There is none.
     """
     if batch_size == 1:
-        raise ResourceError(
+        raise out_of_memory(
             "Memory ran out in the frozen blocks with a single row",
-            allowed="room for one row's activations",
-            next="choose a smaller --size or another --backbone",
+            advice="raise the limit, or choose a smaller --size or another --backbone",
         )
     return batch_size // 2
 

@@ -33,6 +33,13 @@ from graft.cli.console import messages, print_json
 from graft.cli.deferred import defer_compiler
 from graft.cli.waiting import choose_waiting
 from graft.errors import GraftError, OutputError, ResourceError, UserError
+from graft.memory import (
+    free_reserve,
+    keep_within_limit,
+    out_of_memory,
+    ran_out,
+    set_reserve,
+)
 
 INTERRUPTED = 130
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -74,6 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     choose_waiting(os.environ)
     defer_compiler()
+    keep_within_limit()
+    set_reserve()
     # Nearly all that imports make stays: looking for garbage among it takes a sixth of their time.
     gc.set_threshold(10_000, 20, 20)
     given = [*(sys.argv[1:] if arguments is None else arguments)]
@@ -100,6 +109,8 @@ def _run(arguments: list[str]) -> int:
     except Exception as problem:
         machine = _machine_fault(problem)
         if machine is not None:
+            traceback.clear_frames(problem.__traceback__)  # and with them what filled the memory
+            free_reserve()
             return _fail(machine, as_json, 2)
         traceback.print_exc()
         return _fail(_own_fault(problem), as_json, 1)
@@ -112,7 +123,7 @@ def _fail(problem: GraftError, as_json: bool, status: int) -> int:
     if as_json:
         print_json({"error": problem.to_dict()})
     else:
-        messages().print(str(problem), markup=False)
+        messages().print(str(problem), markup=False, emoji=False)
     return status
 
 
@@ -125,14 +136,8 @@ def _usage(problem: Exception) -> UserError:
 
 def _machine_fault(problem: Exception) -> UserError | None:
     """The machine's part in a failure: memory, disk, permissions; None where it has none."""
-    from graft.engines.failure import ran_out
-
     if ran_out(problem) or "out of memory" in str(problem):
-        return ResourceError(
-            "The machine ran out of memory",
-            allowed="what fits",
-            next="choose a smaller --batch-size, --size or --backbone",
-        )
+        return out_of_memory("Memory ran out")
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return ResourceError(
             f"The disk is full ({problem.filename or 'while writing'})",

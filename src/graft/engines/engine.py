@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 
 from graft.engines import onnx
-from graft.engines.failure import EngineFailed, ran_out
+from graft.engines.failure import EngineFailed
 from graft.engines.fold import fold, in_place
 from graft.engines.pack import can_pack, pack
 from graft.engines.trace import trace
 from graft.errors import ResourceError, unknown_name
+from graft.memory import ran_out
 
 Run = Callable[[Tensor], Tensor]
 AUTO = "auto"

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
-from graft.errors import GraftError
+from graft.memory import ran_out
 
 
 class EngineFailed(Exception):  # noqa: N818
@@ -25,15 +23,6 @@ class OutOfMemory(Exception):  # noqa: N818
     """A batch did not fit into memory: halve it. Reaches the user only at one row a batch."""
 
 
-# How PyTorch's CPU allocator, oneDNN, ONNX Runtime and Python's threads word it, as runs under
-# limits of memory showed; all raise general errors.
-_WORDS = (
-    *("can't allocate memory", "cannot allocate memory", "not enough memory", "failed to allocate"),
-    *("bad_alloc", "could not create a primitive", "could not create a memory"),
-    "can't start new thread",
-)
-
-
 @contextmanager
 def memory_watched() -> Iterator[None]:
     """Turn every library's way of saying that memory ran out into `OutOfMemory`.
@@ -49,13 +38,3 @@ def memory_watched() -> Iterator[None]:
         if ran_out(problem):
             raise OutOfMemory from problem
         raise
-
-
-def ran_out(problem: BaseException) -> bool:
-    """Whether an error says that memory ran out; a full disk is something else."""
-    if isinstance(problem, GraftError):
-        return False
-    if isinstance(problem, (MemoryError, torch.OutOfMemoryError, OutOfMemory)):
-        return True
-    text = str(problem).lower()
-    return isinstance(problem, RuntimeError) and any(words in text for words in _WORDS)

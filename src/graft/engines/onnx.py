@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
-from graft.engines.failure import EngineFailed, ran_out
+from graft.engines.failure import EngineFailed
+from graft.memory import ran_out
 from graft.types import FloatArray, Json
 
 PACKAGES = ("onnxruntime", "onnx", "onnxscript")

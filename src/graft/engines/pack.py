@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from graft.engines.failure import EngineFailed, ran_out
+from graft.engines.failure import EngineFailed
 from graft.engines.fold import CONVOLUTION, FRESH, aten, in_place
 from graft.engines.trace import add_constant, constant, shape_of
+from graft.memory import ran_out
 
 # What oneDNN can apply to a convolution's output on its way to memory.
 _ACTIVATIONS: Mapping[Callable[..., Any], str] = MappingProxyType(

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 from torch.fx.node import map_arg
 
-from graft.engines.failure import EngineFailed, ran_out
+from graft.engines.failure import EngineFailed
 from graft.engines.record import Recorder
+from graft.memory import ran_out
 
 
 def trace(prefix: nn.Module, inputs: Tensor) -> GraphModule:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from graft.bank.source import Source
+from graft.engines.in_pieces import InPieces
 from graft.errors import DivergenceError
 from graft.network import Network
 from graft.tasks.several import answers_of, one_of_classes
@@ -36,8 +37,9 @@ def probabilities(
         order = np.argsort(source.lengths[rows], kind="stable")
     size = source.rows_at_once
     pieces = [rows[order[start : start + size]] for start in range(0, len(rows), size)]
+    suffix = InPieces(source.suffix)
     with torch.inference_mode():
-        logits = [source.suffix(source.read(piece).to(device)).float().cpu() for piece in pieces]
+        logits = [suffix(source.read(piece).to(device)).float().cpu() for piece in pieces]
     if not all(bool(piece.isfinite().all()) for piece in logits):
         raise DivergenceError(
             "The outputs of the trained network are not finite",

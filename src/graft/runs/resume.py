@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 
-from graft.engines.failure import ran_out
 from graft.errors import DataError, ModelError, ResourceError, UserError
 from graft.files import is_full
+from graft.memory import out_of_memory, ran_out
 from graft.progress import Progress
 from graft.recipe import Recipe
 from graft.runs.asked import Asked
@@ -173,6 +173,8 @@ def told_how_to_go_on(folder: RunFolder, progress: Progress) -> Iterator[None]:
         problem.next = f"{problem.next or 'make room'}; then go on with: {command}"
         raise
     except OSError as problem:
+        if ran_out(problem):
+            raise _no_memory(command) from problem
         if not is_full(problem):
             raise
         raise ResourceError(
@@ -180,12 +182,15 @@ def told_how_to_go_on(folder: RunFolder, progress: Progress) -> Iterator[None]:
             allowed="room for the run folder and the bank",
             next=f"free some space; then go on with: {command}",
         ) from problem
-    except (RuntimeError, MemoryError) as problem:
+    except (RuntimeError, ImportError, MemoryError) as problem:
         if not ran_out(problem):
             raise
-        raise ResourceError(
-            "The machine ran out of memory",
-            allowed="what fits",
-            next=f"make room and go on with: {command}; or begin again with a smaller "
-            "--batch-size, --size or --backbone",
-        ) from problem
+        raise _no_memory(command) from problem
+
+
+def _no_memory(command: str) -> ResourceError:
+    return out_of_memory(
+        "Memory ran out",
+        advice=f"make room and go on with: {command}; or begin again with a smaller --batch-size, "
+        "--size or --backbone",
+    )

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 
 from graft.engines import OutOfMemory, memory_watched
 from graft.errors import DivergenceError
+from graft.memory import give_back
 from graft.training.best import Best
 from graft.training.optimizer import clip_gradients
 from graft.training.pieces import Pieces
@@ -217,6 +218,7 @@ class Loop:
             except OutOfMemory:
                 self.optimizer.zero_grad()
                 torch.set_rng_state(drawn)
+            give_back()
             self.pieces.lower(max(map(len, pieces)))
 
     def _mean_gradients(self, pieces: list[Batch]) -> Tensor:

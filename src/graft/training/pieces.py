@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from graft.errors import ResourceError
+from graft.memory import out_of_memory
 from graft.types import Batch
 
 
@@ -43,10 +43,9 @@ class Pieces:
             ResourceError: They cannot be halved.
         """
         if rows < 4:
-            raise ResourceError(
+            raise out_of_memory(
                 f"Memory ran out in training with {rows} rows at a time",
-                allowed="room for the activations of two rows",
-                next="choose a smaller --size or another --backbone",
+                advice="raise the limit, or choose a smaller --size or another --backbone",
             )
         self.most = rows // 2
         self.tell(self.most)

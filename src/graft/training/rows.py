@@ -13,6 +13,7 @@ from graft.bank.feed import Reader
 from graft.bank.source import Source
 from graft.data.batches import Batches
 from graft.device import precision
+from graft.engines.in_pieces import InPieces
 from graft.network import Network
 from graft.objectives import Objective
 from graft.training.loop import Scores
@@ -67,12 +68,12 @@ class Rows:
         """What scores the network as it is; None without validation rows."""
         if not len(self.data.validation):
             return None
-        batches = self.held_out()
+        batches, suffix = self.held_out(), InPieces(self.source.suffix)
 
         def validate() -> Scores:
             network.eval()
             with precision(self.device):
-                return objective.score(self.source.suffix, batches.epoch(0))
+                return objective.score(suffix, batches.epoch(0))
 
         return validate
 
