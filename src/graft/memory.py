@@ -21,6 +21,8 @@ from graft.errors import GraftError, ResourceError
 
 ROOM = 192 * 2**20
 """What a run must find beside what is loaded: libraries end the process where they get nothing."""
+UNTOUCHED = 384 * 2**20
+"""What the libraries of a run map and never write, about."""
 AMPLE, RESERVE = 2 * 2**30, 24 * 2**20
 _reserve: list[mmap.mmap] = []
 GROUPS = Path("/sys/fs/cgroup")
@@ -95,6 +97,10 @@ def _process_limits() -> Iterator[Limit]:
             yield Limit(soft, name)
 
 
+def _has_own_limit() -> bool:
+    return next(_process_limits(), None) is not None
+
+
 def _group_limits() -> Iterator[Limit]:
     """Of the control groups of this process, version 1 and 2, and of all above them."""
     try:
@@ -132,15 +138,28 @@ def keep_within_limit() -> None:
     import resource
 
     limit = min(_group_limits(), key=lambda found: found.bytes, default=None)
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if limit is None or (soft != resource.RLIM_INFINITY and soft <= limit.bytes):
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if limit is None:
         return
-    resource.setrlimit(resource.RLIMIT_DATA, (limit.bytes, hard))
+    wanted = limit.bytes + max(UNTOUCHED, _untouched())
+    if hard == resource.RLIM_INFINITY or wanted < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+
+
+def _untouched() -> int:
+    """Bytes that count for the process's own limit and not for the control group's: the parts of
+    libraries that could be written and are not."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    sizes = {line.split(":")[0]: line.split()[1] for line in lines if line.endswith("kB")}
+    return (int(sizes.get("VmData", 0)) - int(sizes.get("RssAnon", 0))) * 1024
 
 
 def set_reserve() -> None:
     """Keep, where there is a limit, what the message will take that it was reached."""
-    if next(_process_limits(), None) is not None and _is_free(RESERVE):
+    if _has_own_limit() and _is_free(RESERVE):
         _reserve.append(_mapped(RESERVE))
 
 
@@ -150,7 +169,7 @@ def prepare_for_limit() -> None:
     Raises:
         ResourceError: There is not.
     """
-    if next(_process_limits(), None) is None:
+    if not _has_own_limit():
         return
     _mallopt(M_ARENA_MAX, 1)  # every thread's own arena reserves 64 MB
     if not _is_free(AMPLE):

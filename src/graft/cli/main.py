@@ -107,10 +107,11 @@ def _run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as problem:
-        machine = _machine_fault(problem)
-        if machine is not None:
+        if ran_out(problem):
             traceback.clear_frames(problem.__traceback__)  # and with them what filled the memory
             free_reserve()
+        machine = _machine_fault(problem)
+        if machine is not None:
             return _fail(machine, as_json, 2)
         traceback.print_exc()
         return _fail(_own_fault(problem), as_json, 1)
