@@ -128,7 +128,7 @@ def check_up(
     findings = examine(patient)
     if table is not None:
         findings += tuple(look_at_columns(table.cells, columns, examples.modality == TEXT))
-    expected = None if pairs or model is None else forecast(model, patient, bank_folder())
+    expected = None if model is None else forecast(model, patient, bank_folder())
     findings += tuple(disk(expected)) if expected else ()
     rehearsed = False
     pointless = model is None or any(finding.check == "one-class" for finding in findings)

@@ -108,6 +108,7 @@ def test_a_backbone_counts_tokens_and_is_tried(
     assert stop.value.code == 0
     assert "1 pair of more than 20 tokens a text" in shown
     assert "A small run trained" in shown
+    assert "All rows through the backbone: about" in shown
 
 
 def test_every_check_has_a_docstring() -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 import torch
 
 from graft.backbones.backbone import Backbone
 from graft.backbones.collate import bucket
+from graft.backbones.seq2seq import Seq2SeqBackbone
 from graft.backbones.text import TextBackbone
 from graft.doctor.finding import Finding
+from graft.doctor.pair_look import PairPatient
 from graft.doctor.patient import Patient, TextPatient
 from graft.types import Json, PreprocessSpec
 
@@ -25,15 +29,18 @@ ADAM_COPIES = 4
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What the features of N rows will take.
+    """What N rows will take.
 
     Attributes:
         rows: N.
-        rows_per_second: Through the whole backbone, measured on one batch; texts of mean length.
+        rows_per_second: Through the whole backbone, measured on one batch; texts of mean length,
+            of texts with translations both and the scores of all words of the vocabulary.
         prefix_seconds: All rows once.
-        disk_bytes: Decoded pictures or tokens, and pooled features, in the bank.
+        disk_bytes: In the bank: decoded pictures or tokens, and pooled features; of translations
+            the encoder's states, as strategies keep them that train the decoder alone.
         disk_free_bytes: Free where the bank stands.
-        memory_bytes: Weights with what the optimizer keeps when all are trained, and features.
+        memory_bytes: Weights with what the optimizer keeps when all are trained, and features; of
+            translations the scores of a batch with their gradients.
     """
 
     rows: int
@@ -57,16 +64,13 @@ class Forecast:
 
 def forecast(backbone: Backbone, patient: Patient, bank: Path) -> Forecast:
     """Measure one batch of the backbone and count the rest."""
+    if isinstance(backbone, Seq2SeqBackbone):
+        return _of_pairs(backbone, patient, bank)
     rows = len(patient.examples)
     batch, row_bytes = _typical(backbone, patient)
-    backbone.eval()
-    with torch.inference_mode():
-        backbone(batch[:1])
-        begun = perf_counter()
-        backbone(batch)
-    rate = BATCH / (perf_counter() - begun)
+    rate = _rate(backbone, batch, backbone)
     features = backbone.num_features * FLOAT_BYTES
-    weights = sum(p.numel() for p in backbone.parameters()) * FLOAT_BYTES
+    weights = _weight_bytes(backbone)
     return Forecast(
         rows,
         rate,
@@ -75,6 +79,39 @@ def forecast(backbone: Backbone, patient: Patient, bank: Path) -> Forecast:
         shutil.disk_usage(bank).free,
         ADAM_COPIES * weights + rows * features,
     )
+
+
+def _of_pairs(backbone: Seq2SeqBackbone, patient: Patient, bank: Path) -> Forecast:
+    assert isinstance(patient, PairPatient)
+    assert patient.look.tokens is not None
+    rows, width = len(patient.examples), backbone.num_features
+    kept = np.minimum(patient.look.tokens, np.array(patient.look.longest))
+    source, target = (max(2, math.ceil(n)) for n in kept.mean(axis=0).tolist())
+    words = torch.zeros(int(backbone.config["vocab_size"]), width)
+
+    def scores(batch: torch.Tensor) -> torch.Tensor:
+        return backbone(batch) @ words.T
+
+    rate = _rate(backbone, backbone.dry_inputs(BATCH, source + 1 + target), scores)
+    disk = rows * (TOKEN_BYTES * (source + target) + FLOAT_BYTES * source * width)
+    memory = ADAM_COPIES * _weight_bytes(backbone) + 2 * BATCH * target * FLOAT_BYTES * len(words)
+    return Forecast(rows, rate, rows / rate, disk, shutil.disk_usage(bank).free, memory)
+
+
+def _rate(
+    backbone: Backbone, batch: torch.Tensor, run: Callable[[torch.Tensor], torch.Tensor]
+) -> float:
+    """Rows a second."""
+    backbone.eval()
+    with torch.inference_mode():
+        run(batch[:1])
+        begun = perf_counter()
+        run(batch)
+    return len(batch) / (perf_counter() - begun)
+
+
+def _weight_bytes(backbone: Backbone) -> int:
+    return sum(p.numel() for p in backbone.parameters()) * FLOAT_BYTES
 
 
 def _typical(backbone: Backbone, patient: Patient) -> tuple[torch.Tensor, int]:
