@@ -90,7 +90,8 @@ def _of_pairs(backbone: Seq2SeqBackbone, patient: Patient, bank: Path) -> Foreca
     words = torch.zeros(int(backbone.config["vocab_size"]), width)
 
     def scores(batch: torch.Tensor) -> torch.Tensor:
-        return backbone(batch) @ words.T
+        vectors: torch.Tensor = backbone(batch)
+        return vectors @ words.T
 
     rate = _rate(backbone, backbone.dry_inputs(BATCH, source + 1 + target), scores)
     disk = rows * (TOKEN_BYTES * (source + target) + FLOAT_BYTES * source * width)
