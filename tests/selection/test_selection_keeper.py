@@ -56,6 +56,8 @@ def test_a_rival_must_lead_by_more_than_luck_and_what_is_trusted_must_not_trail(
     assert kept(keeper) == "probe"
     keeper.offer(trial("far behind", 50), trusted=True)
     assert kept(keeper) == "probe"
+    keeper.offer(trial("favourite, undone", 80), trusted=True)
+    assert kept(keeper) == "probe"  # it answers as the probe does, and costs more
     keeper.offer(trial("favourite", 79), trusted=True)
     assert kept(keeper) == "favourite"
 

@@ -83,6 +83,7 @@ def print_search(console: Console, search: Json | None) -> None:
     for title in ("rate", "epochs", search["metric"], "seconds"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("outcome", overflow="fold")
+    above = ""
     for row in search["tried"]:
         rate = "own" if row["lr"] is None else f"{row['lr']:.2g}"
         table.add_row(
@@ -91,8 +92,9 @@ def print_search(console: Console, search: Json | None) -> None:
             str(row["epochs"] or "all"),
             "-" if row["score"] is None else f"{row['score']['value']:.3f}",
             f"{row['seconds']:.1f}",
-            escape(row["outcome"]),
+            "as above" if row["outcome"] and row["outcome"] == above else escape(row["outcome"]),
         )
+        above = row["outcome"]
     console.print(table)
     spent, allowed = search["spent_seconds"], search["budget_seconds"]
     console.print(f"[bold]Chosen[/]  {escape(search['why'])} ({spent:.0f} of {allowed:.0f} s)")

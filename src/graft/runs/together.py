@@ -55,7 +55,9 @@ def _said(interact: bool, gain: float | None) -> str:
     beside = "single-task probes on the frozen backbone"
     if gain is None:
         return f"Blocks of the backbone trained on all tasks together; {beside} have no figure."
+    apart = f"{100 * abs(gain):.1f}"
+    change = "the same" if float(apart) == 0 else f"{apart} % {'better' if gain > 0 else 'worse'}"
     return (
         f"Blocks of the backbone trained on all tasks together: beside {beside} the main figures "
-        f"are {100 * abs(gain):.1f} % {'better' if gain >= 0 else 'worse'} on average."
+        f"are {change} on average."
     )

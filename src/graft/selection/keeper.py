@@ -80,8 +80,8 @@ class Keeper:
 
 
 def better(trial: Trial, other: Trial, trusted: bool) -> bool:
-    """Whether a trial displaces another."""
-    if trial.evidence is None:
+    """Whether a trial displaces another; never one that answers just as it does."""
+    if trial.evidence is None or (other.evidence and trial.evidence.equals(other.evidence)):
         return False
     return not likely(other, trial, sure=True) if trusted else likely(trial, other)
 

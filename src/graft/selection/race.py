@@ -160,10 +160,7 @@ def worth_their_cost(rivals: list[Choice], favourite: Trial, probe: Trial) -> li
 
 def _untold(favourite: Trial) -> str:
     rows = 0 if favourite.evidence is None else len(favourite.evidence.gains)
-    return (
-        f"not tried: {rows} held-out rows do not tell {favourite.choice.shown()} from the probe, "
-        "and even less what differs less"
-    )
+    return f"not tried: {rows} held-out rows do not tell {favourite.choice.shown()} from the probe"
 
 
 def leave(rung: Sequence[Trial], leader: Trial | None, places: int) -> list[Trial]:

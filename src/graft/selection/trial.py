@@ -62,6 +62,12 @@ class Evidence:
         """The better evidence has the smaller order: the figure first, then log loss."""
         return -float(self.gains.mean()), self.loss
 
+    def equals(self, other: Evidence) -> bool:
+        """Whether both are of the same answers, as where fine-tuning was undone; up to rounding."""
+        if self.gains.shape != other.gains.shape or not np.isclose(self.loss, other.loss, 1e-4):
+            return False
+        return np.allclose(self.gains, other.gains, 1e-4, 1e-6)
+
     def lead(self, other: Evidence) -> tuple[float, float]:
         """The mean of the paired difference, and its standard error."""
         apart = self.gains - other.gains
