@@ -43,7 +43,8 @@ def test_the_winner_is_set_beside_the_first_result() -> None:
     assert "bundled, full: accuracy 95.0 %" in said
     assert "against 80.0 %" in said
     assert "do not tell the two apart" not in said
-    assert "do not tell the two apart" in winner_line(trial("lp-ft", 80), first, "accuracy")
+    assert "apart; without them, fine-tuning" in winner_line(trial("lp-ft", 80), first, "accuracy")
+    assert winner_line(trial("full", 80), first, "accuracy").endswith("tell the two apart.")
     assert "nothing else beat the first result (accuracy 80.0 %" in winner_line(
         first, first, "accuracy"
     )

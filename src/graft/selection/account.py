@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graft.selection.budget import Budget
+from graft.selection.grid import FAVOURITE
 from graft.selection.ranking import Candidate, Ranking
 from graft.selection.trial import Trial, Trials, likely
 from graft.tasks.several import chosen_by
 from graft.types import Interval, Json
 
-UNTOLD = " These rows do not tell the two apart."
+UNTOLD = " These rows do not tell the two apart"
+GUESS = "; without them, fine-tuning from a probe is the best single guess"
 
 
 def account(
@@ -68,11 +70,12 @@ def winner_line(winner: Trial, first: Trial, metric: str) -> str:
     if winner.evidence is None or first.evidence is None:
         return f"{winner.choice.shown()} was trained last; there are no held-out rows."
     reached = shown(winner.evidence.score, metric)
+    untold = UNTOLD + (GUESS if winner.choice.strategy == FAVOURITE else "") + "."
     alike = winner.folds == first.folds and not likely(winner, first)
     return (
         f"{winner.choice.shown()}: {metric} {reached} on held-out rows against "
         f"{shown(first.evidence.score, metric)} of the first result, {first.choice.shown()}."
-        + (UNTOLD if alike else "")
+        + (untold if alike else "")
     )
 
 

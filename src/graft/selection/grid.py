@@ -11,10 +11,10 @@ from graft.strategies import build_strategy
 from graft.training.rates import phase_rate
 from graft.types import Json
 
-PROBE = "linear-probe"
+PROBE, FAVOURITE = "linear-probe", "lp-ft"
 # Strategy and factors on its own rate. LP-FT first: it is the best single guess.
 GRADIENT: Sequence[tuple[str, tuple[float, ...]]] = (
-    ("lp-ft", (1.0, 3.0)),
+    (FAVOURITE, (1.0, 3.0)),
     ("top-k", (1.0,)),
     ("full", (1.0,)),
 )

@@ -11,6 +11,8 @@ TELLTALE_SHARE, FEWEST_TELLTALE = 0.95, 10
 def given_away(labels: Sequence[str | None], values: Sequence[str | None]) -> list[str]:
     """Classes that have a value almost to themselves, and hardly any other value.
 
+    What most rows of the other classes have too gives nothing away, however few they are.
+
     Args:
         labels: Of N rows; None for no label.
         values: A trait of each row, such as its size; None where it is unknown.
@@ -22,6 +24,8 @@ def given_away(labels: Sequence[str | None], values: Sequence[str | None]) -> li
     []
     >>> given_away(["a"] * 20 + ["b"] * 20, ["grey"] * 20 + ["colour"] * 20)
     ['a: grey', 'b: colour']
+    >>> given_away(["a"] * 100 + ["b"] * 3, ["grey"] * 103)
+    []
     """
     by_class: dict[str, Counter[str]] = defaultdict(Counter)
     for label, value in zip(labels, values, strict=True):
@@ -34,6 +38,8 @@ def given_away(labels: Sequence[str | None], values: Sequence[str | None]) -> li
     for label, counts in by_class.items():
         value, count = counts.most_common(1)[0]
         own = count >= TELLTALE_SHARE * counts.total() and count >= FEWEST_TELLTALE
-        if own and len(by_class) > 1 and count >= TELLTALE_SHARE * total[value]:
+        elsewhere, others = total[value] - count, total.total() - counts.total()
+        rare = elsewhere <= (1 - TELLTALE_SHARE) * others
+        if own and rare and len(by_class) > 1 and count >= TELLTALE_SHARE * total[value]:
             found.append(f"{label}: {value}")
     return found
