@@ -194,6 +194,22 @@ def test_pretrained_weights_that_moved_far_and_know_nothing_go_back() -> None:
     assert see_all(Watch(2.3, quiet()), [1.0] * 50, moved=lambda: 3.0) == 0
 
 
+@pytest.mark.parametrize(
+    ("loss", "spread", "moved", "expected"),
+    [(2.3, 0.1, 0.2, LOOK), (1.9, 0.1, 0.2, 0), (2.3, 0.5, 0.2, 0), (2.3, 0.1, 0.05, 0)],
+)
+def test_outputs_that_fade_with_weights_that_moved_somewhat_are_seen_where_nothing_was_learnt(
+    loss: float, spread: float, moved: float, expected: int
+) -> None:
+    """Transformers: all pretrained layers are gone before they have moved by their own size."""
+    outputs = quiet()
+    watch = Watch(2.3, outputs)
+    assert watch.see(2.3, NORM, lambda: 0.0) is None
+    outputs.latest = spread * torch.eye(4)
+    found = see_all(watch, [loss] * 2 * LOOK, moved=lambda: moved)
+    assert found == max(0, expected - 1)  # one step was taken before
+
+
 def test_no_gradient_is_a_dead_head_unless_all_is_learnt() -> None:
     for loss, expected in ((2.0, LOOK), (1e-4, 0)):
         watch, found = Watch(2.3, quiet()), 0

@@ -28,6 +28,9 @@ RISE = 0.3  # above the lowest level, besides twice the noise: diverging
 LEARNT, LOST = 0.6, 0.9  # once below the first, now above the second: what was known is gone
 USELESS = 0.7  # with weights that moved far: what was pretrained is gone
 FAR = 1.0  # as a multiple of the weights' own norm
+# With outputs that differ between rows less than at the start and a loss that has not fallen,
+# a transformer's pretrained layers are gone long before that.
+FADED, SOMEWHAT = 0.2, 0.1
 # Of the spread of the outputs over rows at the start; or rounding alone.
 SAME, EQUAL = 0.02, 1e-6
 # Above the lowest level, in shares of chance: still worth keeping.
@@ -189,11 +192,14 @@ class Watch:
         if now < USELESS * self.chance:
             return None
         share = moved()
-        if share <= FAR:
+        faded = self.outputs.spread() <= FADED * self._spread
+        useless = faded and now >= LOST * self._first
+        if share <= (SOMEWHAT if useless else FAR):
             return None
+        same = ", the outputs hardly differ between rows" if useless else ""
         return (
-            f"the loss is {now:.3g} and the pretrained weights have moved by {share:.1f} times "
-            "their size"
+            f"the loss is {now:.3g}{same} and the pretrained weights have moved by {share:.1f} "
+            "times their size"
         )
 
 
