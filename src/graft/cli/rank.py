@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -82,8 +83,19 @@ def rank(
         ).to_dict()
     if as_json:
         print_json(found)
-    else:
-        print_ranking(found)
+        return
+    columns = {"input": input, "label": label, "labels": labels, "group": group}
+    print_ranking(found, next_command(found, {**columns, "test": test, "task": task}))
+
+
+def next_command(found: Json, given: dict[str, str | None]) -> str:
+    """The command that fits the best backbone to the same columns.
+
+    >>> next_command({"data": "my photos", "best": "bundled"}, {"label": "x", "group": None})
+    "graft fit 'my photos' --label x --backbone bundled"
+    """
+    told = [part for name, value in given.items() if value for part in (f"--{name}", value)]
+    return shlex.join(["graft", "fit", found["data"], *told, "--backbone", found["best"]])
 
 
 def named(backbones: list[str] | None, more: list[str] | None) -> list[str] | None:
@@ -103,13 +115,14 @@ def named(backbones: list[str] | None, more: list[str] | None) -> list[str] | No
     return [name for item in [*backbones, *(more or [])] for name in item.split(",") if name]
 
 
-def print_ranking(found: Json) -> None:
-    """The table, the constant pick below it, and what could not be loaded."""
+def print_ranking(found: Json, command: str) -> None:
+    """The table, the constant pick below it, what could not be loaded, and the next command."""
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("backbone", style="bold", overflow="fold")
     accuracy = found["metric"] == "accuracy"
+    apart = 2 if accuracy else 1  # other figures are wider
+    table = Table(box=None, pad_edge=False, padding=(0, apart, 0, 0))
+    table.add_column("backbone", style="bold", overflow="fold")
     unit = " %" if accuracy else ""
     speed = ("rows/s", "MB", "probe", "tune")
     for title in ("rank", f"kNN{unit}", f"ridge{unit}", "LogME", "H", *speed):
@@ -123,7 +136,7 @@ def print_ranking(found: Json) -> None:
     console.print(_constant(found), markup=False)
     for item in found["failed"]:
         messages().print(f"left out: {item['backbone']}: {item['reason']}", markup=False)
-    console.print(f"Next: graft fit {found['data']} --backbone {found['best']}", markup=False)
+    console.print(f"Next: {command}", markup=False, soft_wrap=True)
 
 
 def _cells(row: Json, scale: int) -> list[str]:
