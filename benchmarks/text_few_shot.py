@@ -8,7 +8,8 @@ each class are drawn anew by every seed. The yardstick is scikit-learn's logisti
 defaults on MiniLM's mean-pooled embeddings of unit length, as users of sentence-transformers do it.
 With `--setfit` SetFit at its defaults trains in an environment of its own (made by the first such
 run); its pairs grow with the square of the texts. Figures are means over seeds with their standard
-error, and processor seconds, start-up and test included for SetFit as for graft.
+error, and processor seconds, start-up and test included for SetFit as for graft. Every draw is told
+on standard error as soon as it is measured.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import argparse
 import csv
 import json
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -97,6 +99,9 @@ CONTENDERS: Mapping[str, Callable[[Path], Figures]] = {
 }
 
 
+SETFIT = "SetFit"
+
+
 def measured(
     contenders: Mapping[str, Callable[[Path], Figures]],
     rows: list[dict[str, str]],
@@ -113,6 +118,12 @@ def measured(
                 writer.writeheader()
                 writer.writerows(few_texts(rows, shots, seed))
             found[name] = run(table)
+        accuracy, loss, seconds = found[name]
+        print(
+            f"{shots} a class, draw {seed}, {name}: {accuracy:.3f} {loss:.3f} {seconds:.1f} s",
+            file=sys.stderr,
+            flush=True,
+        )
     return found
 
 
@@ -123,12 +134,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--table", type=Path, default=SAMPLE)
     parser.add_argument("--setfit", action="store_true", help="SetFit too")
-    parser.add_argument("--only", nargs="+", help="these contenders", choices=[*CONTENDERS])
+    parser.add_argument("--only", nargs="+", help="these contenders", choices=[*CONTENDERS, SETFIT])
     given = parser.parse_args()
-    contenders = {name: CONTENDERS[name] for name in given.only or CONTENDERS}
-    if given.setfit:
+    names = given.only or [*CONTENDERS, *([SETFIT] if given.setfit else [])]
+    if SETFIT in names:
         set_up("setfit")
-        contenders["SetFit"] = setfit
+    contenders = {name: {**CONTENDERS, SETFIT: setfit}[name] for name in names}
     with given.table.open(encoding="utf-8", newline="") as file:
         rows = [
             {key: row[key] for key in ("text", "label", "group")} for row in csv.DictReader(file)
