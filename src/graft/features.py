@@ -127,6 +127,8 @@ def feature_table(
     """
     listener, root = progress or Silent(), bank_folder()
     examples = _read(data, columns, modality_of(backbone) if backbone else None)
+    for note in examples.notes:
+        listener.say(note)
     parts = parts_of(examples.modality)
     name = backbone or parts.backbone
     side = choose_size(name, size, examples)

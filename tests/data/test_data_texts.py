@@ -143,9 +143,10 @@ def test_files_of_other_encodings_are_read_and_told_or_set_aside(tmp_path: Path)
     assert len(examples) == 6
     aside = sorted(Path(item.input).name for item in examples.set_aside)
     assert aside == ["cp1251.txt"] * 2 + ["shift-jis.txt"] * 2 + ["zip.txt"]
-    assert examples.notes == (
-        "2 of 6 text files are not in UTF-8 and were read as Windows-1252 (Latin-1).",
-    )
+    told = "text files are not in UTF-8 and were read as Windows-1252 (Latin-1)."
+    assert examples.notes == (f"2 of 6 {told}",)
+    joined = read({"text": ["x", "y"], "label": ["a", "b"]}, test=tmp_path)
+    assert joined.notes == (f"2 of 6 {told}",)
 
 
 def test_the_wrong_kind_for_a_backbone_is_told(tmp_path: Path) -> None:

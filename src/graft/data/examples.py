@@ -322,6 +322,7 @@ def join_test(examples: Examples, test: Examples) -> Examples:
         groups=_joined_groups(examples, test),
         parts=examples.parts + (TEST,) * len(test),
         set_aside=examples.set_aside + test.set_aside,
+        notes=tuple(dict.fromkeys(examples.notes + test.notes)),
     )
 
 

@@ -111,7 +111,7 @@ def read_flat(folder: Path, shown: str, modality: str | None = None) -> Examples
     rows = [Row(_opened(path, kind), None) for path in _files(tree, folder, kind).wanted]
     if not rows:
         raise _nothing(tree, shown, [])
-    return assemble(shown, rows, labelled=False)
+    return replace(assemble(shown, rows, labelled=False), notes=_told_encodings(rows))
 
 
 def _modality(folder: Path, shown: str) -> str:
