@@ -69,6 +69,15 @@ def test_the_message_gives_the_figures() -> None:
     assert found.to_dict()["against"] == "raw_pixels"
 
 
+def test_an_interval_that_few_units_made_narrow_is_doubted_in_words() -> None:
+    model, baseline = predictions(np.ones(40, bool)), predictions(np.zeros(40, bool))
+    targets = np.zeros(40, dtype=np.int64)
+    doubt = "The exact sign test over groups (there are 4) does not confirm it: p = 0.12."
+    grouped = transfer_verdict(model, baseline, targets, np.arange(40) // 10)
+    assert grouped.message.endswith(doubt)
+    assert "sign test" not in transfer_verdict(model, baseline, targets).message
+
+
 def test_no_difference_is_said_so() -> None:
     model = predictions(np.arange(20) < 15)
     found = transfer_verdict(model, model, np.zeros(20, dtype=np.int64))

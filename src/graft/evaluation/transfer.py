@@ -72,13 +72,28 @@ def transfer_verdict(
         DataError: As for `graft.evaluation.bootstrap`.
     """
     difference = paired_difference(model, baseline, targets, "accuracy", groups)
-    shown = (difference.low > 0 or difference.high < 0) and (
-        sign_test(model, baseline, targets, groups) < SIGNIFICANCE
-    )
-    helps = difference.value > 0 if shown else None
+    chance = sign_test(model, baseline, targets, groups)
+    helps = _helps(difference, chance)
     scores = accuracy(model, targets), accuracy(baseline, targets)
     message = sentence(helps, against, scores, difference, len(targets))
-    return TransferVerdict(helps, against, difference, message)
+    return TransferVerdict(helps, against, difference, message + _doubt(difference, chance, groups))
+
+
+def _helps(difference: Interval, chance: float) -> bool | None:
+    """What interval and sign test show together."""
+    return difference.value > 0 if _is_clear(difference) and chance < SIGNIFICANCE else None
+
+
+def _is_clear(difference: Interval) -> bool:
+    return difference.low > 0 or difference.high < 0
+
+
+def _doubt(difference: Interval, chance: float, groups: IntArray | None) -> str:
+    """Why nothing is shown although the interval excludes 0: so few units could fall so by luck."""
+    if not _is_clear(difference) or chance < SIGNIFICANCE:
+        return ""
+    units = "examples" if groups is None else f"groups (there are {len(np.unique(groups))})"
+    return f" The exact sign test over {units} does not confirm it: p = {chance:.2f}."
 
 
 def sign_test(
@@ -141,17 +156,15 @@ def compared(
     if difference is None:
         message = f"{_words(metric)} is undefined on these {rows} test examples."
         return {"helps": None, **told, "difference": None, "message": message}
-    shown = (difference.low > 0 or difference.high < 0) and (
-        sign_test_of(baseline_loss - loss, groups) < SIGNIFICANCE
-    )
-    helps = difference.value > 0 if shown else None
+    chance = sign_test_of(baseline_loss - loss, groups)
+    helps = _helps(difference, chance)
     one = np.ones((1, rows))
     scores = [float(measure(one)[metric][0]) for measure in (model, baseline)]
     message = (
         f"{VERDICTS[helps]}: {_words(metric)} {_unsigned(scores[0]):.3f} against "
         f"{_unsigned(scores[1]):.3f} for {_words(against)} on {rows} test examples, a difference "
         f"of {_unsigned(difference.value):+.3f} (95 % interval {_unsigned(difference.low):+.3f} to "
-        f"{_unsigned(difference.high):+.3f})."
+        f"{_unsigned(difference.high):+.3f}).{_doubt(difference, chance, groups)}"
     )
     return {"helps": helps, **told, "difference": difference.to_dict(), "message": message}
 
