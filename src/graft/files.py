@@ -7,10 +7,23 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 
 PARTIAL = ".partial-"
 """How the names begin of what is being written; a killed process leaves such."""
+
+
+def plain(path: Path) -> Path:
+    """The path of a plain file: a pipe or a device in its place may have no end.
+
+    Raises:
+        OSError: Nothing stands there.
+        ValueError: Something else does.
+    """
+    if not S_ISREG(path.stat().st_mode):
+        raise ValueError("it is no plain file")
+    return path
 
 
 @contextmanager

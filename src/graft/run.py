@@ -256,12 +256,17 @@ def train_in(folder: RunFolder, attempt: Attempt, every: float | None) -> Keeper
     history = History(folder.history)
     history.rewind([])
     keeper = Keeper(folder.checkpoints, say, every)
-    keeper.about = lambda: {
-        "identity": mine,
-        "clock": attempt.clock.parts(),
-        "warnings": attempt.feed.warnings,
-        "checkpoints": keeper.to_dict(),
-    }
+
+    def beside() -> Json:
+        folder.require_in_place()
+        return {
+            "identity": mine,
+            "clock": attempt.clock.parts(),
+            "warnings": attempt.feed.warnings,
+            "checkpoints": keeper.to_dict(),
+        }
+
+    keeper.about = beside
     if state is not None:
         about = state["about"]
         attempt.clock.add(about["clock"])
@@ -330,6 +335,7 @@ def conclude(
 
 def _finish(network: Network, tasks: tuple[Task, ...], folder: RunFolder, result: Json) -> Finished:
     """Save the model, then the result: its presence is what makes the run finished."""
+    folder.require_in_place()
     saved = save_model(
         folder.model,
         network,

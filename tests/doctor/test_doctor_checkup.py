@@ -107,6 +107,18 @@ def resized_leak(root: Path) -> None:
     Image.open(root / "train/cats/0.png").resize((128, 96)).save(root / "test/cats/again.png")
 
 
+def mirrored(root: Path) -> None:
+    path = root / "train/cats/0.png"
+    Image.open(path).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(root / "test/cats/again.png")
+
+
+def stamped(root: Path) -> None:
+    for path in root.rglob("dogs/*.png"):
+        picture = Image.open(path).convert("RGB")
+        picture.paste((250, 220, 10), (40, 34, 60, 46))
+        picture.save(path)
+
+
 def brighter(root: Path) -> None:
     dark = Image.open(root / "train/cats/0.png").point(lambda value: value * 0.8)
     dark.save(root / "train/dogs/again.png")
@@ -176,6 +188,8 @@ PLANTS: tuple[tuple[Callable[[Path], None], str], ...] = (
     (conflict, "conflicting-labels"),
     (recompressed, "near-copies"),
     (resized_leak, "near-copies-across"),
+    (mirrored, "near-copies-across"),
+    (stamped, "telltale-place"),
     (brighter, "conflicting-labels-of-near-copies"),
     (rare, "tiny-classes"),
     (spelling, "spellings"),

@@ -138,6 +138,12 @@ def telltale_length(rows: Rows) -> None:
             row["text"] += " " + sentence(700 + number, "law", 15)
 
 
+def shouting(rows: Rows) -> None:
+    for row in rows:
+        if row["label"] == "law":
+            row["text"] = row["text"].upper()
+
+
 def telltale_language(rows: Rows) -> None:
     for row in rows:
         german = row["label"] == "law"
@@ -200,6 +206,7 @@ PLANTS: tuple[tuple[Callable[[Rows], None], str], ...] = (
     (book, "too-long"),
     (telltale_length, "telltale-length"),
     (telltale_language, "telltale-language"),
+    (shouting, "telltale-case"),
     (label_inside, "label-in-text"),
     (mark, "telltale-word"),
     (few_words, "wrong-column"),

@@ -268,3 +268,14 @@ def test_the_result_is_readable_by_anyone(tmp_path: Path) -> None:
     finish(tmp_path / "run")
     text = (tmp_path / "run" / "result.json").read_text(encoding="utf-8")
     assert json.loads(text) == {"labels": ["a"]}
+
+
+def test_a_folder_that_is_moved_meanwhile_is_not_made_a_second_time(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    with open_run_folder(old) as folder:
+        folder.write_recipe(Recipe())
+        old.rename(new)
+        with pytest.raises(OutputError, match="was moved or removed"):
+            folder.write_recipe(Recipe())
+    assert not old.exists()
+    assert contents(new) == [".lock", "recipe.yaml"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from graft.files import plain
 from graft.types import Json
 
 # The largest tokenizer in use, of a quarter million tokens, takes 17 MB.
@@ -31,7 +32,7 @@ def read_value(path: Path) -> object:
         OSError: The file cannot be opened.
         ValueError: It is too large, nested too deeply, not UTF-8 or not JSON.
     """
-    size = path.stat().st_size
+    size = plain(path).stat().st_size
     if size > MOST_BYTES:
         raise ValueError(f"it has {size:,} bytes, more than {MOST_BYTES:,}")
     try:

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from graft.files import plain
 from graft.types import ByteArray, IntArray, Json
 
 DIGEST_BYTES = 32
@@ -157,12 +158,12 @@ def read_segment(folder: Path) -> Segment:
         OSError, ValueError, TypeError, KeyError: It is not whole.
     """
     try:
-        index: Json = json.loads((folder / "index.json").read_bytes())
+        index: Json = json.loads(plain(folder / "index.json").read_bytes())
     except RecursionError:
         raise ValueError("the index is nested too deeply") from None
     shape = tuple(index["shape"])
     notes = [sys.intern(str(note)) for note in index["notes"]]
-    keys = (folder / "keys.bin").read_bytes()
+    keys = plain(folder / "keys.bin").read_bytes()
     size = math.prod(shape) * np.dtype(index["type"]).itemsize
     if not (
         signed(index) == index

@@ -51,7 +51,12 @@ CHECKS: tuple[Check, ...] = (
     labels.imbalance,
     parts.useless_groups,
 )
-PICTURE_CHECKS: tuple[PictureCheck, ...] = (files.blank, pictures.tiny, pictures.telltale)
+PICTURE_CHECKS: tuple[PictureCheck, ...] = (
+    files.blank,
+    pictures.tiny,
+    pictures.telltale,
+    pictures.marked,
+)
 PAIR_CHECKS: Mapping[str, PairCheck] = MappingProxyType(
     # What is left out, copied or too long is told by the run itself.
     {
@@ -72,6 +77,7 @@ TEXT_CHECKS: tuple[TextCheck, ...] = (
     telltale_texts.words,
     telltale_texts.lengths,
     telltale_texts.languages,
+    telltale_texts.cases,
 )
 
 

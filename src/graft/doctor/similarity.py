@@ -1,4 +1,4 @@
-"""Near duplicates: the same picture saved again, resized or made a little brighter."""
+"""Near duplicates: the same picture saved again, resized, mirrored or made a little brighter."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def blank_rows(thumbnails: ByteArray) -> IntArray:
 
 
 def near_pairs(thumbnails: ByteArray, rows: IntArray) -> list[tuple[int, int]]:
-    """Pairs of rows whose pictures look the same, apart from size, compression and brightness.
+    """Pairs of rows whose pictures look the same, apart from size, compression and brightness, or
+    are mirror images: those are made when a set is augmented before it is split.
 
     Every pair is compared by coarse grey thumbnails first; those that agree, by standardised
     colour thumbnails, cell by cell, so that a small emblem tells two drawings apart.
@@ -45,22 +46,30 @@ def near_pairs(thumbnails: ByteArray, rows: IntArray) -> list[tuple[int, int]]:
     kept = np.setdiff1d(rows, blank_rows(thumbnails))
     if len(kept) < 2:
         return []
-    fine = _standardised(thumbnails[kept])
-    coarse = _standardised(_coarse(thumbnails[kept]))
-    pairs: list[tuple[int, int]] = []
-    for start in range(0, len(kept), ROWS_AT_A_TIME):
-        block = coarse[start : start + ROWS_AT_A_TIME]
-        alike = block @ coarse[start:].T > COARSE_CORRELATION * coarse.shape[1]
-        left, right = np.nonzero(np.triu(alike, 1))
-        for at in range(0, len(left), MOST_PAIRS):
-            pairs += _confirmed(
-                fine, left[at:][:MOST_PAIRS] + start, right[at:][:MOST_PAIRS] + start
-            )
+    plain = thumbnails[kept]
+    pairs = {*_pairs(plain, plain), *_pairs(plain, plain[:, :, ::-1])}
     return sorted((int(kept[a]), int(kept[b])) for a, b in pairs)
 
 
-def _confirmed(fine: FloatArray, left: IntArray, right: IntArray) -> list[tuple[int, int]]:
-    first, second = fine[left], fine[right]
+def _pairs(plain: ByteArray, others: ByteArray) -> list[tuple[int, int]]:
+    """(row of `plain`, later row of `others`) that look the same."""
+    fine, fine_others = _standardised(plain), _standardised(others)
+    coarse, coarse_others = _standardised(_coarse(plain)), _standardised(_coarse(others))
+    pairs: list[tuple[int, int]] = []
+    for start in range(0, len(plain), ROWS_AT_A_TIME):
+        block = coarse[start : start + ROWS_AT_A_TIME]
+        alike = block @ coarse_others[start:].T > COARSE_CORRELATION * coarse.shape[1]
+        left, right = np.nonzero(np.triu(alike, 1))
+        for at in range(0, len(left), MOST_PAIRS):
+            some = slice(at, at + MOST_PAIRS)
+            pairs += _confirmed(fine, fine_others, left[some] + start, right[some] + start)
+    return pairs
+
+
+def _confirmed(
+    fine: FloatArray, others: FloatArray, left: IntArray, right: IntArray
+) -> list[tuple[int, int]]:
+    first, second = fine[left], others[right]
     same = np.einsum("nd,nd->n", first, second) > CORRELATION * fine.shape[1]
     same &= np.abs(first - second).max(axis=1, initial=0) < LARGEST_DIFFERENCE
     return list(zip(left[same].tolist(), right[same].tolist(), strict=True))

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from graft.errors import DataError, OutputError
+from graft.files import plain
 from graft.report.html import render_html
 from graft.report.reading import part
 from graft.report.summarize import summarize
@@ -47,7 +48,7 @@ def _pictures(run: Path) -> list[Path]:
 def _read_result(path: Path) -> Json:
     allowed = "the folder of a finished run, as `graft fit` writes it"
     try:
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = json.loads(plain(path).read_text(encoding="utf-8"))
     except OSError as error:
         found = f"{path} cannot be read: {error.strerror}"
         raise DataError(found, allowed=allowed, next="name the run's folder") from error
@@ -64,7 +65,15 @@ def _read_history(path: Path) -> list[Json]:
     if not path.exists():
         return []
     rows: list[Json] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = plain(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read: {error}",
+            allowed="a history as `graft fit` writes it",
+            next=f"remove {path.name}: the report does without",
+        ) from error
+    for number, line in enumerate(lines, start=1):
         if line.strip():
             rows.append(_row(path, number, line))
     return rows

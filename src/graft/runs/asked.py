@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from graft.errors import DataError, ModelError, OutputError, UserError
-from graft.files import in_one_step
+from graft.files import in_one_step, plain
 from graft.recipe import Recipe, make_recipe, read_recipe
 from graft.runs.folder import ASKED, CHECKPOINTS, RECIPE, require_unfinished, resume_command
 from graft.types import Json
@@ -52,7 +52,7 @@ def read_asked(run: Path) -> Asked:
     if not path.exists():  # of a run that an earlier release began
         return Asked(read_recipe(run / RECIPE, {}))
     try:
-        fields = json.loads(path.read_bytes())
+        fields = json.loads(plain(path).read_bytes())
         recipe = make_recipe(fields.pop("recipe"))
         named = fields.pop("backbones")
         return Asked(recipe, backbones=None if named is None else tuple(named), **fields)

@@ -37,11 +37,13 @@ class RunFolder:
         path: The folder.
         again: Whether a run is taken up here.
         kept: Whether it stays after a failure: when the data are read and every choice is made.
+        lock: The open file that shows whose the folder is.
     """
 
     path: Path
     again: bool = False
     kept: bool = False
+    lock: int | None = None
 
     @property
     def history(self) -> Path:
@@ -63,8 +65,22 @@ class RunFolder:
         """What an unfinished run goes on from."""
         return self.path / CHECKPOINTS
 
+    def require_in_place(self) -> None:
+        """Refuse to write a second folder where this one stood.
+
+        Raises:
+            OutputError: It was moved or removed since the run began.
+        """
+        if self.lock is not None and not _is_file(self.lock, self.path / LOCK):
+            raise OutputError(
+                f"The run folder {self.path} was moved or removed while the run was writing it",
+                allowed="a folder that stays in its place until the run is finished",
+                next="go on where it stands now: graft fit --resume and its new place",
+            )
+
     def note_recipe(self, recipe: Recipe) -> None:
         """Write `recipe.yaml` in one step, while a mistake may still be found."""
+        self.require_in_place()
         in_one_step(self.path / RECIPE, recipe.to_yaml())
 
     def write_recipe(self, recipe: Recipe) -> None:
@@ -150,21 +166,21 @@ def open_run_folder(path: Path, *, again: bool = False) -> Iterator[RunFolder]:
     else:
         _refuse_foreign(path)
     created = not path.exists()
-    with _locked(path):
+    with _locked(path) as lock:
         if again:
             require_unfinished(path)  # once more: another process may have been here meanwhile
         else:
             _refuse_foreign(path)
             _refuse_unfinished(path)
         _sweep(path)
-        folder = RunFolder(path, again, kept=again)
+        folder = RunFolder(path, again, kept=again, lock=lock)
         with _left_in_order(folder, created):
             yield folder
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Create the folder, and be the only process in it."""
+def _locked(path: Path) -> Iterator[int]:
+    """Create the folder, and be the only process in it; gives the open file that says so."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock = os.open(path / LOCK, os.O_CREAT | os.O_RDWR)
@@ -177,7 +193,7 @@ def _locked(path: Path) -> Iterator[None]:
     try:
         _take_lock(lock, path)
         try:
-            yield
+            yield lock
         finally:
             with suppress(OSError):  # a folder that may no longer be written has told so already
                 (path / LOCK).unlink(missing_ok=True)
@@ -280,7 +296,7 @@ def _take_lock(lock: int, path: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Whoever held it before may have removed the file: then the lock is on nothing.
-        held = os.path.samestat(os.fstat(lock), (path / LOCK).stat())
+        held = _is_file(lock, path / LOCK)
     except OSError:
         held = False
     if not held:
@@ -289,3 +305,11 @@ def _take_lock(lock: int, path: Path) -> None:
             allowed="one process per run folder",
             next="wait for it, or choose another folder with --out",
         )
+
+
+def _is_file(opened: int, path: Path) -> bool:
+    """Whether an open file is the one that stands at a path."""
+    try:
+        return os.path.samestat(os.fstat(opened), path.stat())
+    except OSError:
+        return False

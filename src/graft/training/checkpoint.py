@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from graft.errors import OutputError, ResourceError
-from graft.files import PARTIAL, flush_folder, flushed, is_full
+from graft.files import PARTIAL, flush_folder, flushed, is_full, plain
 from graft.types import ByteArray, Json
 
 FORMAT = 1
@@ -109,9 +109,9 @@ def _read(path: Path) -> Json:
     Raises:
         NOT_WHOLE: It is not.
     """
-    content = json.loads((path / STATE).read_bytes())
+    content = json.loads(plain(path / STATE).read_bytes())
     digest = content.pop("digest")
-    with (path / TENSORS).open("rb") as file:
+    with plain(path / TENSORS).open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if content["format"] != FORMAT or digest != _digest(content) or found != content["tensors"]:
         raise ValueError("the content does not fit its digests")

@@ -14,6 +14,8 @@ SMALL_SHARE = 0.25
 """A picture is tiny whose shorter side is less than this share of the median's and the input's."""
 ELONGATED = 4.0
 RARE_SHARE = 0.1
+FEWEST_MARKED, MARKED_SHARE, SAME_COLOUR = 10, 0.98, 4
+"""Pictures of a class, the share of them with one colour at a place, and how far it may vary."""
 MODES = {"1": "grey", "L": "grey", "LA": "grey", "RGB": "colour", "RGBA": "colour", "P": "colour"}
 
 
@@ -84,6 +86,40 @@ def telltale(patient: PicturePatient) -> list[Finding]:
             advice = "a model may learn that instead of the content: make all pictures alike"
             found.append(Finding("telltale", "fault", what, len(classes), advice, first(classes)))
     return found
+
+
+def marked(patient: PicturePatient) -> list[Finding]:
+    """Classes whose pictures all have one colour at a place where hardly any other picture has it:
+    a border, a stamp, a date."""
+    small = patient.seen.thumbnails.astype(np.int16)
+    if not patient.has_classes() or len(small) != len(patient.examples):
+        return []
+    numbers, names = np.asarray(patient.examples.targets), patient.examples.labels
+    telling = []
+    for number, name in enumerate(names):
+        own, others = small[numbers == number], small[numbers != number]
+        if min(len(own), len(others)) >= FEWEST_MARKED:
+            usual = np.median(own, axis=0)
+            inside = (np.abs(own - usual).max(axis=3) <= SAME_COLOUR).mean(axis=0)
+            outside = (np.abs(others - usual).max(axis=3) <= SAME_COLOUR).mean(axis=0)
+            places = np.argwhere((inside >= MARKED_SHARE) & (outside <= 1 - MARKED_SHARE))
+            if len(places):
+                row, column = (places.mean(axis=0) / small.shape[1]).tolist()
+                telling.append(f"{name}: {_where(row, column)}")
+    if not telling:
+        return []
+    what = f"One place of the pictures gives away {plural(len(telling), 'class', 'classes')}"
+    advice = "look whether a border, a stamp or a background is part of the content; else remove it"
+    return [Finding("telltale-place", "note", what, len(telling), advice, first(telling))]
+
+
+def _where(row: float, column: float) -> str:
+    """
+    >>> _where(0.9, 0.5)
+    'below, in the middle'
+    """
+    across = "left" if column < 1 / 3 else "right" if column > 2 / 3 else "in the middle"
+    return f"{'above' if row < 1 / 3 else 'below' if row > 2 / 3 else 'half-way'}, {across}"
 
 
 def _traits(patient: PicturePatient) -> dict[str, list[str | None]]:

@@ -66,6 +66,22 @@ def languages(patient: TextPatient) -> list[Finding]:
     return [Finding("telltale-language", "fault", what, len(telling), advice, first(telling))]
 
 
+def cases(patient: TextPatient) -> list[Finding]:
+    """Classes whose texts alone are all in capitals, or all without any."""
+    if not patient.has_classes():
+        return []
+    telling = given_away(patient.labels(), [_case(t.content) for t in patient.examples.texts])
+    if not telling:
+        return []
+    what = f"Capital letters give away {plural(len(telling), 'class', 'classes')}"
+    advice = "look whether the classes were collected or cleaned in different ways"
+    return [Finding("telltale-case", "fault", what, len(telling), advice, first(telling))]
+
+
+def _case(content: str) -> str:
+    return "capitals" if content.isupper() else "no capitals" if content.islower() else "mixed"
+
+
 def labels_inside(patient: TextPatient) -> list[Finding]:
     """Classes whose name stands in nearly all of their own texts and in hardly any other."""
     numbers, names = _classes(patient)
