@@ -1,5 +1,21 @@
-"""`python -m graft`."""
+"""`python -m graft`, and the command `graft`: Ctrl-C is heeded while the program still loads."""
 
-from graft.cli.main import main
+from __future__ import annotations
 
-main()
+import sys
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Load the command line and run it."""
+    try:
+        from graft.cli.main import main as run
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")
+        sys.exit(INTERRUPTED)
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -352,3 +352,27 @@ def test_a_reader_that_goes_away_is_no_fault(options: list[str]) -> None:
         process.stdout.close()
         errors = process.stderr.read().decode()
     assert (process.returncode, errors) == (0, "")
+
+
+def test_ctrl_c_while_the_program_loads_stops_it_without_a_traceback() -> None:
+    code = (
+        "import sys\n"
+        "class Pressed:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Pressed())\n"
+        "from graft.__main__ import main\n"
+        "main()\n"
+    )
+    stopped = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (stopped.returncode, stopped.stderr) == (130, "Stopped.\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+def test_where_standard_output_is_full_the_message_goes_to_the_other() -> None:
+    arguments = [sys.executable, "-m", "graft", "bank", "list", "--json"]
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert told.returncode == 2
+    assert "The disk is full" in told.stderr
+    assert "Traceback" not in told.stderr

@@ -295,8 +295,9 @@ def test_ctrl_c_stops_with_a_checkpoint_and_twice_at_once(
     presses: int, number: signal.Signals, photos: Path, tiny: Json, tmp_path: Path, whole: Json
 ) -> None:
     listener, folder = Once(presses, number), tmp_path / "run"
+    settings = {**tiny, **SETTINGS, "checkpoint_every": 1e6}  # none but that of the stop
     with pytest.raises(KeyboardInterrupt):
-        graft.fit(str(photos), **tiny, **SETTINGS, out=folder, progress=listener)
+        graft.fit(str(photos), **settings, out=folder, progress=listener)
     assert "Stopping after this step" in listener.said[-2]
     assert listener.said[-1] == f"Go on with: graft fit --resume {folder}"
     assert len(checkpoint.listed(folder / "checkpoints")) == (presses == 1)

@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 
 import typer
 
@@ -122,9 +123,10 @@ def _run(arguments: list[str]) -> int:
 
 def _fail(problem: GraftError, as_json: bool, status: int) -> int:
     if as_json:
-        print_json({"error": problem.to_dict()})
-    else:
-        messages().print(str(problem), markup=False, emoji=False)
+        with suppress(OSError):  # standard output itself may be what is full or gone
+            print_json({"error": problem.to_dict()})
+            return status
+    messages().print(str(problem), markup=False, emoji=False)
     return status
 
 
