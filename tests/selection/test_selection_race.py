@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
+import pytest
 
 from graft.selection.grid import Choice
-from graft.selection.race import leave, worth_their_cost
+from graft.selection.race import SAFE, Race, leave, worth_their_cost
 from graft.selection.trial import STANDARD, Evidence, Trial, likely
 
 
@@ -58,3 +62,39 @@ def test_where_training_gains_no_more_than_luck_rivals_of_that_backbone_are_not_
     assert worth_their_cost(rivals, favourite, probe) == rivals[1:2]
     assert worth_their_cost(rivals, trial("lp-ft", 85), probe) == rivals
     assert worth_their_cost(rivals, trial("lp-ft", None), probe) == rivals  # it diverged
+
+
+@pytest.mark.parametrize(("left", "share"), [(500.0, 1.0), (100.0, SAFE), (50.0, SAFE / 2)])
+def test_a_favourite_that_is_too_dear_gets_the_epochs_for_which_there_is_time(
+    left: float, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Race, "predicted", lambda *_: 100.0)
+    trials: Any = SimpleNamespace(
+        progress=SimpleNamespace(budget=SimpleNamespace(left=lambda: left)),
+        base=SimpleNamespace(epochs=None),
+    )
+    keeper: Any = None
+    race = Race(trials, keeper, {}, True, True)
+    choice = Choice("bundled", "lp-ft", None, 0, 5)
+    assert race.affordable(choice, STANDARD) == pytest.approx(share)
+    trials.base.epochs = 8
+    assert race.affordable(choice, STANDARD) == 1.0  # the user's own
+
+
+def test_a_favourite_without_time_for_a_third_of_its_epochs_is_not_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Race, "predicted", lambda *_: 100.0)
+    budget = SimpleNamespace(left=lambda: 20.0)
+    trials: Any = SimpleNamespace(
+        progress=SimpleNamespace(budget=budget), done=[], recall=lambda *_: None
+    )
+    trials.base = SimpleNamespace(epochs=None, batch_size=32, accumulate=1)
+    rows = SimpleNamespace(split=SimpleNamespace(train=range(64)))
+    trials.prepared = {"bundled": rows}
+    keeper: Any = None
+    race = Race(trials, keeper, {}, True, True)
+    choice = Choice("bundled", "lp-ft", None, 0, 5)
+    found = race._try(choice, race.affordable(choice, STANDARD), STANDARD)
+    assert found.outcome == "not tried: about 100 s, 20 s left"
+    assert trials.done == [found]

@@ -20,6 +20,8 @@ from graft.training.stage import FEWEST_EPOCHS, MOST_EPOCHS, TARGET_STEPS
 # Share of the epochs that tells which rival is worth all of them.
 SHORT = 1 / 4
 FEWEST_TRIAL_EPOCHS = 2
+# Of the favourite's epochs there are at least so many, and of the time left it takes so much.
+FEWEST_SHARE, SAFE = 0.3, 0.8
 
 
 @dataclass(slots=True)
@@ -52,7 +54,8 @@ class Race:
         leader = min((t for t in known if t.evidence), key=order, default=None)
         contenders = [*choices]
         if contenders and not _perfect(leader):
-            favourite, probe = self._try(contenders.pop(0), 1.0, where), leader
+            first = contenders.pop(0)
+            favourite, probe = self._try(first, self.affordable(first, where), where), leader
             leader = self._ahead(favourite, leader, trusted=self.few)
             if self.few and probe is not None:
                 worth = worth_their_cost(contenders, favourite, probe)
@@ -68,6 +71,18 @@ class Race:
             leader = self._ahead(trial, leader)
         if leader is not None and leader not in known and where:
             self._carry_out(leader)
+
+    def affordable(self, choice: Choice, folds: tuple[int, ...]) -> float:
+        """The share of the epochs for which there is time; all of them where that is too little.
+
+        Of epochs that the user named there are as many, or none. Fewer than all, at the end of
+        which the rate has come down, are more than nothing.
+        """
+        if self.trials.base.epochs is not None:
+            return 1.0
+        left = SAFE * self.trials.progress.budget.left()
+        share = left / max(self.predicted(choice, 1.0, folds), 1e-9)
+        return share if FEWEST_SHARE <= share < 1 else 1.0
 
     def _validation(self) -> int:
         return len(next(iter(self.trials.prepared.values())).split.validation)
@@ -130,16 +145,18 @@ class Race:
         known = self.trials.recall(choice, epochs, folds) is not None
         expected = 0.0 if known else self.predicted(choice, share, folds)
         left = self.trials.progress.budget.left()
-        if expected > left:
+        # A short trial is of no use where there is no time for the whole one after it.
+        needed = expected + (self.predicted(choice, 1.0, folds) if share == SHORT else 0.0)
+        if needed > left:
             trial = Trial(choice, epochs, folds)
-            trial.outcome = f"not tried: about {expected:.0f} s, {max(left, 0):.0f} s left"
+            trial.outcome = f"not tried: about {needed:.0f} s, {max(left, 0):.0f} s left"
             self.trials.done.append(trial)
             return trial
         trial = self.trials.run(choice, epochs, folds)
         if trial.outcome != SPENT and expected > 0:
             pace = self.trials.pace.get(choice.backbone, 1.0)
             self.trials.pace[choice.backbone] = pace * trial.seconds / expected
-        if share < 1:
+        if share == SHORT:
             trial.attempt, trial.lost = None, False  # a short trial is no model
         return trial
 

@@ -78,9 +78,10 @@ def search(
     with begun(asked, out, progress, again=again) as folder:
         log = TrialLog(folder.checkpoints / FILE)
         if again:
+            finished = "1 trial" if len(log) == 1 else f"{len(log)} trials"
             progress.say(
-                f"The search goes on with its whole budget, what the bank holds, and {len(log)} "
-                "trials that were finished."
+                "The search goes on with its whole budget, what the bank holds, and "
+                f"{finished} that finished."
             )
         clock = Budget(budget)
         source = recipe.data if data is None else data
