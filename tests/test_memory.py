@@ -113,3 +113,14 @@ def test_without_a_limit_nothing_is_kept_and_nothing_refused(
     memory.prepare_for_limit()
     memory.set_reserve()
     assert not memory._reserve
+
+
+def test_libraries_that_would_try_for_ever_are_not_loaded_without_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    guard = memory.RoomForLibraries()
+    guard.find_spec("scipy")
+    monkeypatch.setattr(memory, "_is_free", lambda _: False)
+    guard.find_spec("scipy.linalg")
+    with pytest.raises(MemoryError, match="no room to load scipy"):
+        guard.find_spec("scipy")

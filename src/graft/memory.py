@@ -21,6 +21,7 @@ from graft.errors import GraftError, ResourceError
 
 ROOM = 192 * 2**20
 """What a run must find beside what is loaded: libraries end the process where they get nothing."""
+LIBRARY = 128 * 2**20
 UNTOUCHED = 384 * 2**20
 """What the libraries of a run map and never write, about."""
 AMPLE, RESERVE = 2 * 2**30, 24 * 2**20
@@ -159,8 +160,24 @@ def _untouched() -> int:
 
 def set_reserve() -> None:
     """Keep, where there is a limit, what the message will take that it was reached."""
-    if _has_own_limit() and _is_free(RESERVE):
-        _reserve.append(_mapped(RESERVE))
+    if _has_own_limit():
+        sys.meta_path.insert(0, RoomForLibraries())
+        if _is_free(RESERVE):
+            _reserve.append(_mapped(RESERVE))
+
+
+class RoomForLibraries:
+    """Asked before every import: refuses those of libraries with OpenBLAS in them where there is no
+    room, since OpenBLAS then tries for ever."""
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        """Leave the import to those who find modules.
+
+        Raises:
+            MemoryError: There is no room.
+        """
+        if name in ("numpy", "scipy") and not _is_free(LIBRARY):
+            raise MemoryError(f"no room to load {name}")
 
 
 def prepare_for_limit() -> None:

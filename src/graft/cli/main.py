@@ -6,6 +6,7 @@ Ctrl-C.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
@@ -111,6 +112,7 @@ def _run(arguments: list[str]) -> int:
         if ran_out(problem):
             traceback.clear_frames(problem.__traceback__)  # and with them what filled the memory
             free_reserve()
+            _leave_quietly()
         machine = _machine_fault(problem)
         if machine is not None:
             return _fail(machine, as_json, 2)
@@ -119,6 +121,13 @@ def _run(arguments: list[str]) -> int:
     if status == INTERRUPTED:  # which Typer makes of Ctrl-C
         messages().print("Stopped.")
     return status if isinstance(status, int) else 0
+
+
+def _leave_quietly() -> None:
+    """PyTorch's compiler tells at exit what it compiled, for which memory may be too short."""
+    told = vars(sys.modules.get("torch._dynamo.utils", object)).get("dump_compile_times")
+    if told is not None:
+        atexit.unregister(told)
 
 
 def _fail(problem: GraftError, as_json: bool, status: int) -> int:
