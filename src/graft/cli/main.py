@@ -96,6 +96,8 @@ def _run(arguments: list[str]) -> int:
     try:
         status = app(arguments, prog_name="graft", standalone_mode=False)
     except GraftError as problem:
+        if isinstance(problem, ResourceError):
+            _leave_quietly()
         return _fail(problem, as_json, 2 if isinstance(problem, UserError) else 1)
     except UsageError as problem:
         return _fail(_usage(problem), as_json, 2)
@@ -111,7 +113,6 @@ def _run(arguments: list[str]) -> int:
     except Exception as problem:
         if ran_out(problem):
             traceback.clear_frames(problem.__traceback__)  # and with them what filled the memory
-            free_reserve()
             _leave_quietly()
         machine = _machine_fault(problem)
         if machine is not None:
@@ -124,7 +125,8 @@ def _run(arguments: list[str]) -> int:
 
 
 def _leave_quietly() -> None:
-    """PyTorch's compiler tells at exit what it compiled, for which memory may be too short."""
+    """Make room for the message; PyTorch's compiler need not tell at exit what it compiled."""
+    free_reserve()
     told = vars(sys.modules.get("torch._dynamo.utils", object)).get("dump_compile_times")
     if told is not None:
         atexit.unregister(told)
