@@ -96,8 +96,6 @@ def _run(arguments: list[str]) -> int:
     try:
         status = app(arguments, prog_name="graft", standalone_mode=False)
     except GraftError as problem:
-        if isinstance(problem, ResourceError):
-            _leave_quietly()
         return _fail(problem, as_json, 2 if isinstance(problem, UserError) else 1)
     except UsageError as problem:
         return _fail(_usage(problem), as_json, 2)
@@ -133,6 +131,8 @@ def _leave_quietly() -> None:
 
 
 def _fail(problem: GraftError, as_json: bool, status: int) -> int:
+    if isinstance(problem, ResourceError):
+        _leave_quietly()
     if as_json:
         with suppress(OSError):  # standard output itself may be what is full or gone
             print_json({"error": problem.to_dict()})
