@@ -70,7 +70,7 @@ class Recipe(BaseModel):
         augment: `none`, `light`, `standard` or `randaugment`: fresh in every epoch where nothing is
             frozen, as stored views where something is.
         views: Pictures of each training row (the plain one and augmented ones) whose frozen
-            outputs are stored; None chooses by rows and cost.
+            outputs are stored; None takes the plain one alone.
         mix: `none`, `mixup[:ALPHA]` or `cutmix[:ALPHA]` where nothing is frozen, or
             `manifold[:ALPHA]`, which also blends stored outputs of frozen blocks.
         sampling: `shuffled`, or `balanced`: every class equally often.

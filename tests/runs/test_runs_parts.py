@@ -14,11 +14,10 @@ from graft.bank.source import Source, open_source
 from graft.errors import DivergenceError
 from graft.network import Network
 from graft.runs import choice
-from graft.runs.choice import choose_strategy, choose_views, fine_tuning_flops, forward_flops
+from graft.runs.choice import choose_strategy, fine_tuning_flops, forward_flops
 from graft.runs.clock import Clock
 from graft.runs.pictures import sample_rows
 from graft.runs.predictor import probabilities
-from graft.strategies import phases_for
 
 MakeNetwork = Callable[..., Network]
 MakeFeed = Callable[..., Feed]
@@ -124,12 +123,3 @@ def test_broken_weights_are_told_as_what_they_are(
         next(network.head.parameters()).fill_(float("inf"))
     with pytest.raises(DivergenceError, match="not finite"):
         probabilities(network, source, np.arange(3))
-
-
-def test_views_are_for_two_rows_a_class_and_for_frozen_blocks(make_network: MakeNetwork) -> None:
-    network = make_network(classes=3)
-    frozen, moving = (phases_for(name, network) for name in ("linear-probe", "full"))
-    assert choose_views(network, 5, "light", frozen) == 1
-    assert choose_views(network, 6, "light", frozen) > 1
-    assert choose_views(network, 6, "light", moving) == 1
-    assert choose_views(network, 6, "none", frozen) == 1

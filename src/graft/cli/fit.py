@@ -106,7 +106,7 @@ def fit(
     ] = None,
     views: Annotated[
         int | None,
-        typer.Option(help="Stored pictures of each row where frozen. [1 to 8, by rows and cost]"),
+        typer.Option(help="Stored pictures of each row where frozen. [1, the plain one]"),
     ] = None,
     mix: Annotated[
         str | None, typer.Option(help="none, mixup, cutmix or manifold, with :ALPHA. [none]")

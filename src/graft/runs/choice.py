@@ -1,29 +1,19 @@
-"""The strategy and the number of views, where the user names none."""
+"""The strategy, where the user names none; and what views may be asked for."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 
 from graft.data.augment import augmentation
 from graft.errors import UserError
 from graft.network import Network
-from graft.strategies import Phase, build_strategy
+from graft.strategies import build_strategy
 from graft.training.stage import phase_epochs
 
 # What fine-tuning may cost: about five minutes at what two CPU cores, or one GPU, reach.
 CPU_FLOPS, GPU_FLOPS = 3e13, 1e16
 # Forward, gradient of the inputs, gradient of the weights.
 PASSES_PER_STEP = 3
-# What augmented views may cost, about ten seconds; and how many there are at most, of a row and of
-# all rows (`benchmarks/views.py`).
-CPU_VIEW_FLOPS, GPU_VIEW_FLOPS = 1e12, 3e14
-MOST_VIEWS = 8
-VIEWED_ROWS = 8000
-# Views of a single picture say little of how its class varies, and the exact solver takes them for
-# it: digits, 8 views against 1, one a class -1.3 points [-2.1, -0.6], five +0.2 [-0.2, 0.7].
-FEWEST_A_CLASS = 2
 
 
 def choose_strategy(
@@ -52,28 +42,6 @@ def check_views(views: int, augment: str) -> None:
             allowed="several views of an augmentation that changes pictures",
             next="choose --augment light or standard, or --views 1",
         )
-
-
-def choose_views(network: Network, rows: int, augment: str, phases: Sequence[Phase]) -> int:
-    """How many pictures stand for each training row where its frozen outputs are stored.
-
-    Few rows get `MOST_VIEWS`; more rows fewer, down to the plain picture alone, as do less than two
-    rows a class. Their cost is bounded: seconds at what two CPU cores, or one GPU, reach.
-
-    Args:
-        network: What they are run through.
-        rows: How many train.
-        augment: Name of the augmentation that draws them.
-        phases: What the strategy makes of a stage.
-    """
-    if augment == "none" or all(phase.plan.frozen_depth == 0 for phase in phases):
-        return 1
-    if rows < FEWEST_A_CLASS * network.head.classes:
-        return 1
-    on_cpu = next(network.parameters()).device.type == "cpu"
-    budget = CPU_VIEW_FLOPS if on_cpu else GPU_VIEW_FLOPS
-    affordable = 1 + int(budget / max(1.0, forward_flops(network) * rows))
-    return max(1, min(MOST_VIEWS, VIEWED_ROWS // max(1, rows), affordable))
 
 
 def fine_tuning_flops(

@@ -6,10 +6,8 @@ import torch
 
 from graft.network import Network
 from graft.recipe import Recipe
-from graft.runs.choice import choose_views
 from graft.runs.modality import parts_of
 from graft.runs.preparation import Prepared
-from graft.strategies import phases_for
 from graft.training import choose_schedule
 from graft.training.options import class_weighting, smoothing
 
@@ -22,16 +20,11 @@ def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
     device = next(network.parameters()).device.type
     threads = recipe.threads or torch.get_num_threads()
     tasks = prepared.examples.tasks
-    views = recipe.views or 1
-    # Exact solvers of quantities and of several labels a row use the plain picture alone.
-    classes = any(task.one_class for task in tasks)
-    if recipe.views is None and length is None and classes:
-        views = choose_views(network, rows, recipe.augment, phases_for(strategy, network))
     chosen = {
         "task": ",".join(task.kind for task in tasks),
         "scenario": recipe.scenario or ("standard" if len(tasks) == 1 else "multi-task"),
         "strategy": strategy,
-        "views": views,
+        "views": recipe.views or 1,
         "schedule": choose_schedule(recipe.optimizer, recipe.schedule),
         "class_weights": class_weighting(recipe),
         "label_smoothing": smoothing(recipe, tasks),
