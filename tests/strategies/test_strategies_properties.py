@@ -70,7 +70,7 @@ def problem(scenario: str) -> Problem:
 
 
 def quick_solution(
-    objective: Classification, features: FloatArray, targets: IntArray, _: object
+    objective: Classification, features: FloatArray, targets: IntArray, *_: object
 ) -> LinearSolution:
     """Ridge instead of logistic regression: exact enough to begin from, and cheap."""
     centre = features.mean(axis=0)
