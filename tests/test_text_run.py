@@ -141,7 +141,7 @@ def test_every_row_gets_an_answer_or_a_reason(fitted: Model, tmp_path: Path) -> 
     rows = b"text\ngood film\n   \nbad film,\xff,more\nbad \xff\ngreat book\n"
     (tmp_path / "t.csv").write_bytes(rows.replace(b"   ", b'"   "'))
     (tmp_path / "a.txt").write_bytes(b"awful plot")
-    (tmp_path / "b.txt").write_bytes(b"\xff\xfe")
+    (tmp_path / "b.txt").write_bytes(b"\x81\x8d\x8f")
     given = [tmp_path / "t.csv", "fine song", "", tmp_path / "a.txt", tmp_path / "b.txt", None]
     answers = fitted.predict([*given, str(tmp_path / "missing.txt"), ("good film", " ")])
     reasons = [answer.error for answer in answers]

@@ -392,11 +392,13 @@ def test_texts_in_a_folder(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "t/a/pipe.txt")
     (tmp_path / "t/a/zero.txt").symlink_to("/dev/zero")
     (tmp_path / "t/b/latin.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "t/b/binary.txt").write_bytes(b"\x81\x8d\x8f\xff")
     (tmp_path / "t/b/empty.txt").write_bytes(b"\xef\xbb\xbf \r\n")
     examples = read(tmp_path / "t")
-    assert len(examples) == 6
+    assert len(examples) == 7
+    assert "1 of 7 text files are not in UTF-8" in examples.notes[0]  # latin.txt
     found = {Path(entry.input).name: entry.reason for entry in examples.set_aside}
-    assert set(found) == {"pipe.txt", "zero.txt", "latin.txt", "empty.txt"}
+    assert set(found) == {"pipe.txt", "zero.txt", "binary.txt", "empty.txt"}
     assert all(entry.bad for entry in examples.set_aside)
     inputs = read_inputs([tmp_path / "t"], "text")
-    assert len(inputs) == 9  # the link out is no file of this folder; the others keep their places
+    assert len(inputs) == 10  # the link out is no file of this folder; the others keep their places
