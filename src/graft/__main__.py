@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 INTERRUPTED = 130
@@ -14,7 +15,11 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("Stopped.\n")
         sys.exit(INTERRUPTED)
-    run()
+    try:
+        run()
+    finally:
+        # All ends with the process: its last look for garbage would take a second after a run.
+        gc.freeze()
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from graft.types import IntArray, Json
 MOST_ROWS, FEWEST_ROWS = 300, 20
 ENOUGH_ROWS = 100
 """Where not all rows can be afforded, fewer than these say too little of six or more depths."""
-CHEAP_FLOPS = 5e10
-"""About half a second of two CPU cores."""
+CHEAP_FLOPS = 2e10
+"""About a fifth of a second of two CPU cores."""
 CHEAP_SHARE = 0.05
 """Of what training blocks has cost."""
 
@@ -25,7 +25,7 @@ def curve_where_cheap(attempt: Attempt) -> Json:
     """The part `depth_curve` of the result, of at most 300 rows that are not for testing.
 
     Empty for translations, for random weights, with few rows, and where a pass over 100 of the rows
-    costs more than about half a second and a twentieth of what training the blocks has cost.
+    costs more than about a fifth of a second and a twentieth of what training the blocks has cost.
 
     Args:
         attempt: After its training; the curve is of the pretrained backbone.
