@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from graft.doctor.finding import Finding, Severity, first, plural
+
 TELLTALE_SHARE, FEWEST_TELLTALE = 0.95, 10
 
 
@@ -43,3 +45,21 @@ def given_away(labels: Sequence[str | None], values: Sequence[str | None]) -> li
         if own and rare and len(by_class) > 1 and count >= TELLTALE_SHARE * total[value]:
             found.append(f"{label}: {value}")
     return found
+
+
+def telling_classes(
+    check: str, severity: Severity, what: str, telling: list[str], advice: str
+) -> list[Finding]:
+    """One finding, `what` gives away so many classes; none where no class is told.
+
+    Args:
+        check: The finding's.
+        severity: The finding's.
+        what: Subject and verb, as in `A single word gives away`.
+        telling: For each class that is given away, its name and how.
+        advice: The finding's.
+    """
+    if not telling:
+        return []
+    whole = f"{what} {plural(len(telling), 'class', 'classes')}"
+    return [Finding(check, severity, whole, len(telling), advice, first(telling))]

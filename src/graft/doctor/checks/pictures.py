@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from graft.doctor.checks.giveaway import given_away
+from graft.doctor.checks.giveaway import given_away, telling_classes
 from graft.doctor.finding import Finding, first, plural
 from graft.doctor.patient import PicturePatient
 
@@ -106,11 +106,10 @@ def marked(patient: PicturePatient) -> list[Finding]:
             if len(places):
                 row, column = (places.mean(axis=0) / small.shape[1]).tolist()
                 telling.append(f"{name}: {_where(row, column)}")
-    if not telling:
-        return []
-    what = f"One place of the pictures gives away {plural(len(telling), 'class', 'classes')}"
     advice = "look whether a border, a stamp or a background is part of the content; else remove it"
-    return [Finding("telltale-place", "note", what, len(telling), advice, first(telling))]
+    return telling_classes(
+        "telltale-place", "note", "One place of the pictures gives away", telling, advice
+    )
 
 
 def _where(row: float, column: float) -> str:

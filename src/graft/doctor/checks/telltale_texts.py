@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from graft.doctor.checks.giveaway import FEWEST_TELLTALE, given_away
+from graft.doctor.checks.giveaway import FEWEST_TELLTALE, given_away, telling_classes
 from graft.doctor.finding import Finding, first, plural
 from graft.doctor.patient import TextPatient
 from graft.doctor.text_look import plain
@@ -34,11 +34,10 @@ def lengths(patient: TextPatient) -> list[Finding]:
             area = _area(ranks, own)
             if max(area, 1 - area) >= LENGTH_AUC:
                 telling.append(f"{name}: {'longer' if area > 0.5 else 'shorter'} than the others")
-    if not telling:
-        return []
-    what = f"The length of the texts gives away {plural(len(telling), 'class', 'classes')}"
     advice = "look whether the classes were collected or cut in different ways"
-    return [Finding("telltale-length", "fault", what, len(telling), advice, first(telling))]
+    return telling_classes(
+        "telltale-length", "fault", "The length of the texts gives away", telling, advice
+    )
 
 
 def _ranks(values: IntArray) -> FloatArray:
@@ -59,11 +58,11 @@ def languages(patient: TextPatient) -> list[Finding]:
         return []
     telling = given_away(patient.labels(), patient.look.languages)
     bearing = len(patient.examples.class_counts())
-    if not telling or len(telling) == bearing > 2:  # telling languages apart is then the task
+    if len(telling) == bearing > 2:  # telling languages apart is then the task
         return []
-    what = f"The language of the texts gives away {plural(len(telling), 'class', 'classes')}"
     advice = "a model may learn that instead of the content: take one language for all classes"
-    return [Finding("telltale-language", "fault", what, len(telling), advice, first(telling))]
+    what = "The language of the texts gives away"
+    return telling_classes("telltale-language", "fault", what, telling, advice)
 
 
 def cases(patient: TextPatient) -> list[Finding]:
@@ -71,11 +70,8 @@ def cases(patient: TextPatient) -> list[Finding]:
     if not patient.has_classes():
         return []
     telling = given_away(patient.labels(), [_case(t.content) for t in patient.examples.texts])
-    if not telling:
-        return []
-    what = f"Capital letters give away {plural(len(telling), 'class', 'classes')}"
     advice = "look whether the classes were collected or cleaned in different ways"
-    return [Finding("telltale-case", "fault", what, len(telling), advice, first(telling))]
+    return telling_classes("telltale-case", "fault", "Capital letters give away", telling, advice)
 
 
 def _case(content: str) -> str:
@@ -124,11 +120,8 @@ def words(patient: TextPatient) -> list[Finding]:
             if _tells(np.array([word in found for found in sets]), own, OWN_SHARE):
                 telling.append(f"{name}: {word!r:.60}")
                 break
-    if not telling:
-        return []
-    what = f"A single word gives away {plural(len(telling), 'class', 'classes')}"
     advice = "look whether it is a mark that was left in the texts"
-    return [Finding("telltale-word", "fault", what, len(telling), advice, first(telling))]
+    return telling_classes("telltale-word", "fault", "A single word gives away", telling, advice)
 
 
 def _tells(holding: IntArray, own: IntArray, share: float) -> bool:
