@@ -23,6 +23,7 @@ from graft.backbones.calls import Call, CallsVary, Handler, evaluation, intercep
 from graft.backbones.seq2seq import Seq2SeqBackbone
 from graft.heads.head import Head
 from graft.heads.kept import KeptHead
+from graft.heads.no_head import NoHead
 
 TOLERANCE = 1e-4
 _DRY_ROWS = (2, 3)  # two batch sizes tell which outputs have one row or more per picture
@@ -85,6 +86,15 @@ class Network(nn.Module):
             parts = Split(parts.prefix, _Suffix(self, replace(cut, dense=True)))
             verify_split(parts, self, images)
         return parts
+
+
+def feature_halves(backbone: Backbone, depth: int) -> Split:
+    """A backbone cut after `depth` blocks, whose suffix gives pooled features (B, D).
+
+    Raises:
+        CannotSplit: As `Network.split`.
+    """
+    return Network(backbone, NoHead(backbone.num_features)).split(depth)
 
 
 def kept_head(backbone: Backbone) -> Head | None:

@@ -182,7 +182,10 @@ def begin(
     runner = StageRunner(network, feed, device, training_options(recipe), History(), progress)
     runner.warnings += prepared.warnings
     with clock.part("prefix"):
-        assessor = assessor_of(prepared, feed, network, recipe.seed, progress, runner.warnings)
+        depths = [phase.plan.frozen_depth for phase in phases]
+        assessor = assessor_of(
+            prepared, feed, network, recipe.seed, progress, runner.warnings, depths
+        )
     recipe = with_way(recipe, feed.way)
     auditor = Auditor(network)
     return Attempt(recipe, prepared, network, feed, assessor, phases, runner, auditor, clock)

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from graft.bank import feed as feed_file
+from graft.bank import fill as fill_file
 from graft.bank.feed import Feed
+from graft.bank.way import Wish
 from graft.errors import ResourceError
-from graft.network import Network
+from graft.network import Network, Split, feature_halves
 from graft.types import IntArray
 
 PREFIX_BATCH = 64  # of `make_feed`
@@ -22,6 +24,7 @@ MakeNetwork = Callable[..., Network]
 MakeFeed = Callable[..., Feed]
 ARCHITECTURES = ("test_resnet", "test_vit", "test_efficientnet")
 DEPTH = 2
+ROWS = np.array([3, 0, 35])
 
 
 class Spy(nn.Module):
@@ -101,6 +104,38 @@ def test_nothing_is_computed_twice(
         "storage": "float32",
         "error": {"max": 0.0, "relative": 0.0},
     }
+
+
+def test_features_through_stored_outputs_run_every_block_once(
+    make_network: MakeNetwork, make_feed: MakeFeed
+) -> None:
+    network = make_network()
+    feed, halves = make_feed(network), feature_halves(network.backbone, DEPTH)
+    lower, upper = Spy(halves.prefix), Spy(halves.suffix)
+    reader = feed.through(DEPTH, Split(lower, upper))
+    expected = network.backbone(feed.inputs.prepare(feed.raw(every(feed))))
+    assert torch.allclose(reader(every(feed)), expected, rtol=1e-4, atol=1e-5)
+    assert lower.batches == upper.batches == [PREFIX_BATCH]
+    blocks = len(network.backbone.blocks)
+    assert feed.activations(blocks, Spy(network.backbone)) is reader
+    assert torch.equal(make_feed(network).through(DEPTH, Split(lower, upper))(ROWS), reader(ROWS))
+    assert len(lower.batches) == len(upper.batches) == 1
+
+
+def test_features_through_other_outputs_are_kept_apart(
+    make_network: MakeNetwork, make_feed: MakeFeed
+) -> None:
+    """Their rounding depends on what computed the outputs below them."""
+    network = make_network()
+    blocks = len(network.backbone.blocks)
+    make_feed(network).through(DEPTH, feature_halves(network.backbone, DEPTH))
+    for wish in (Wish("eager", 32), Wish("folded", 64)):
+        feed = make_feed(network, wish=wish)
+        feed.through(DEPTH, feature_halves(network.backbone, DEPTH))
+        assert feed.use.computed == 2 * len(feed)
+    plain = make_feed(network)
+    plain.activations(blocks, network.backbone)
+    assert plain.use.computed == len(plain)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -190,7 +225,7 @@ def test_a_full_disk_is_told_and_what_was_done_is_kept(
     folder = make_photos(tmp_path / "p", {"blue": PREFIX_BATCH, "red": PREFIX_BATCH})
     network = make_network()
     feed, spy = make_feed(network, folder), spied(network)
-    monkeypatch.setattr(feed_file, "SEGMENT_BYTES", 1)
+    monkeypatch.setattr(fill_file, "SEGMENT_BYTES", 1)
     rename, calls = Path.rename, []
 
     def fail_the_second_time(self: Path, target: Path) -> Path:
@@ -217,7 +252,7 @@ def test_an_interrupted_prefix_keeps_its_whole_segments(
 ) -> None:
     folder = make_photos(tmp_path / "p", {"blue": PREFIX_BATCH, "red": PREFIX_BATCH})
     network = make_network()
-    monkeypatch.setattr(feed_file, "SEGMENT_BYTES", 1)
+    monkeypatch.setattr(fill_file, "SEGMENT_BYTES", 1)
 
     class Stops(Spy):
         def forward(self, inputs: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graft.bank.feed import Feed
-from graft.bank.source import open_source
+from graft.bank.source import open_source, pooled_features
 from graft.data.augment import light
 from graft.network import CannotSplit, Network, Split
 
@@ -34,6 +34,36 @@ def test_cached_equals_uncached_at_every_depth(
             found = source.suffix(source.read(ROWS))
             assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5), depth
     assert warnings == []
+
+
+@pytest.mark.parametrize("architecture", ["test_resnet", "test_vit", "test_efficientnet"])
+def test_features_come_from_the_deepest_stored_outputs(
+    architecture: str, make_network: MakeNetwork, make_feed: MakeFeed
+) -> None:
+    network = make_network(architecture)
+    blocks, feed = len(network.backbone.blocks), make_feed(network)
+    with torch.no_grad():
+        expected = network.backbone(feed.inputs.prepare(feed.raw(ROWS)))
+    reader = pooled_features(network, [blocks, blocks - 1, 1, 0], feed)
+    assert torch.allclose(reader(ROWS), expected, rtol=1e-4, atol=1e-5)
+    warnings: list[str] = []
+    assert open_source(network, blocks - 1, feed, warnings).depth == blocks - 1
+    assert open_source(network, blocks, feed, warnings).reader is reader
+    assert feed.use.computed == 2 * len(feed)
+    assert not warnings
+    again = make_feed(network)
+    assert torch.equal(pooled_features(network, [blocks - 1], again)(ROWS), reader(ROWS))
+    assert again.use.computed == 0
+
+
+def test_features_at_full_depth_alone_are_computed_at_once(
+    make_network: MakeNetwork, make_feed: MakeFeed
+) -> None:
+    network = make_network()
+    blocks, feed = len(network.backbone.blocks), make_feed(network)
+    reader = pooled_features(network, [blocks, 0], feed)
+    assert feed.use.computed == len(feed)
+    assert feed.activations(blocks, network.backbone) is reader
 
 
 def test_at_depth_0_pixels_are_augmented_then_normalised(

@@ -14,7 +14,7 @@ from graft.backbones.load_text import load_text
 from graft.backbones.text import TextBackbone
 from graft.bank import bank_folder
 from graft.bank.bucketed import CPU_ROWS, SHORT, BucketedFeed, rows_at_once
-from graft.bank.source import open_source
+from graft.bank.source import open_source, pooled_features
 from graft.bank.tokens import Tokens, text_facts
 from graft.data import Examples, read
 from graft.heads.build import build_head
@@ -39,6 +39,19 @@ def opened(rows: Examples, backbone: TextBackbone) -> tuple[BucketedFeed, Networ
     digests = [digest for digest in tokens.digests if digest]
     device = torch.device("cpu")
     return BucketedFeed(tokens, digests, network, device, bank_folder(), Silent()), network
+
+
+def test_features_come_from_stored_outputs_of_every_length(tiny_encoder: Tiny) -> None:
+    backbone = load_text(str(tiny_encoder("bert")), pooling="mean")
+    feed, network = opened(examples(30), backbone)
+    blocks, rows = len(backbone.blocks), np.array([7, 0, 29, 7, 12])
+    reader = pooled_features(network, [blocks, blocks - 1], feed)
+    with torch.no_grad():
+        assert torch.allclose(reader(rows), backbone(feed.raw(rows).long()), atol=1e-5)
+    assert feed.use.computed == 2 * len(feed)
+    again = open_source(network, blocks, feed, [])
+    assert torch.equal(again.read(rows), reader(rows))
+    assert feed.use.computed == 2 * len(feed)
 
 
 def test_cached_equals_uncached_at_every_depth_with_texts_of_all_lengths(

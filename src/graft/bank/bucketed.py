@@ -16,7 +16,7 @@ from graft.bank.pairs import Pairs
 from graft.bank.tokens import Tokens
 from graft.bank.way import ReadyEngine, Way, Wish
 from graft.engines import AUTO
-from graft.network import Network
+from graft.network import Network, Split
 from graft.progress import Progress
 from graft.types import IntArray
 
@@ -112,6 +112,11 @@ class BucketedFeed:
             ResourceError: The disk is full.
         """
         readers = {length: feed.activations(depth, prefix) for length, feed in self._feeds.items()}
+        return lambda rows: self._gather(readers, rows)
+
+    def through(self, depth: int, halves: Split) -> Reader:
+        """A reader of the pooled features; see `graft.bank.feed.Feed.through`."""
+        readers = {length: feed.through(depth, halves) for length, feed in self._feeds.items()}
         return lambda rows: self._gather(readers, rows)
 
     def _gather(self, readers: dict[int, Reader], rows: IntArray) -> Tensor:

@@ -16,23 +16,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from graft.bank.fill import Item, Items, fill
 from graft.bank.inputs import Inputs
 from graft.bank.key import PLAIN, PrefixKeys, View, prefix_keys
-from graft.bank.store import SEGMENT_BYTES, SEGMENT_SECONDS, Shelf, open_shelf, row_range
+from graft.bank.store import Shelf, open_shelf
+from graft.bank.stored import StoredOutputs
 from graft.bank.way import ReadyEngine, Way, Wish, chosen_batch, halved, stored_way
-from graft.data.ahead import map_ahead
-from graft.data.augment import augmented_views
-from graft.engines import ENGINES, Engine, OutOfMemory, memory_watched
+from graft.engines import ENGINES, OutOfMemory, memory_watched
 from graft.memory import give_back
-from graft.network import Network
+from graft.network import Network, Split
 from graft.progress import Progress
 from graft.types import IntArray, Json
 
 Reader = Callable[[IntArray], Tensor]
-Item = tuple[int, View]  # a row's number, and which of its pictures
-
-# Batches of pixels that are read while the prefix computes.
-BATCHES_AHEAD = 2
 # Below this a reader keeps its rows in memory instead of asking the memory-mapped file.
 MEMORY_BYTES = 2**28
 
@@ -110,6 +106,7 @@ class Feed:
         self.device = device
         self._root = root
         self._progress = progress
+        self._items = Items(inputs, self._digests, device)
         self._readers: dict[str, tuple[Reader, ...]] = {}
         self._read_raw: Reader | None = None
 
@@ -149,11 +146,10 @@ class Feed:
         """
         if not views:
             return ()
-        storage = self.use.storage
-        keys = prefix_keys(self._network, depth, inputs=self.inputs.key, storage=storage)
-        known = f"{keys.name()} {views} {rows.tobytes().hex()}"
+        keys = self._keys(depth)
+        known = _name(keys, views, rows)
         if known not in self._readers:
-            about = _about(self._network, depth, self.inputs.size, views[0], storage)
+            about = _about(self._network, depth, self.inputs.size, views[0], self.use.storage)
             items = [(int(row), view) for view in views for row in rows]
             shelf, places = self._open(_Job(prefix, items, keys, about))
             memory = MEMORY_BYTES // len(views)
@@ -161,6 +157,46 @@ class Feed:
             readers = (shelf.reader(found, memory) for found in by_view)
             self._readers[known] = tuple(_of_rows(r, rows, len(self)) for r in readers)
         return self._readers[known]
+
+    def through(self, depth: int, halves: Split) -> Reader:
+        """A reader of the pooled features, computed from outputs of the first blocks.
+
+        For a run that wants both: no block is computed twice. From now on `activations` gives the
+        same reader for all blocks.
+
+        Args:
+            depth: How many blocks the prefix has.
+            halves: Prefix, and from its outputs to features.
+        """
+        blocks, rows = len(self._network.backbone.blocks), np.arange(len(self))
+        known = _name(self._keys(blocks), [PLAIN], rows)
+        if known not in self._readers:
+            below = self.activations(depth, halves.prefix)
+            self._readers[known] = (self._above(depth, below).activations(blocks, halves.suffix),)
+        return self._readers[known][0]
+
+    def _above(self, depth: int, below: Reader) -> Feed:
+        """A feed of the same rows that reads outputs of the first blocks instead of pixels."""
+        assert self.way is not None  # settled when they were computed
+        key = self._keys(depth).key(self.way.identity(self.device), self.way.batch_size)
+        inputs = StoredOutputs(key, self.inputs.size, self._digests, below)
+        wish, storage = Wish(self.way.engine, self.way.batch_size).above(), self.use.storage
+        feed = Feed(
+            inputs,
+            self._digests,
+            self._network,
+            self.device,
+            self._root,
+            self._progress,
+            storage,
+            wish,
+        )
+        feed.use, feed.warnings = self.use, self.warnings
+        return feed
+
+    def _keys(self, depth: int) -> PrefixKeys:
+        storage = self.use.storage
+        return prefix_keys(self._network, depth, inputs=self.inputs.key, storage=storage)
 
     @property
     def tolerance(self) -> float:
@@ -170,7 +206,7 @@ class Feed:
     def _open(self, job: _Job) -> tuple[Shelf, IntArray]:
         """The shelf of the way that is settled, stored or chosen now, and every item's place."""
         begun = perf_counter()
-        digests = [view.digest(self._digests[row]) for row, view in job.items]
+        digests = [self._items.digest(item) for item in job.items]
         if self.way is not None:
             self._wish = Wish(self.way.engine, self.way.batch_size)
         way = stored_way(self._wish, self.device, partial(self._stored, job), digests)
@@ -187,7 +223,9 @@ class Feed:
     def _compute(self, job: _Job, wish: Wish, digests: Sequence[bytes]) -> tuple[Way, Shelf, int]:
         """Fill the shelf of a way that fulfils the wish; halve the batch where memory runs out."""
         with memory_watched():
-            batch = chosen_batch(wish, job.prefix, self._inputs(job.items[:1], 1))
+            self._network.eval()
+            row = self._items.prepared(job.items[:1], 1)
+            batch = chosen_batch(wish, job.prefix, row)
         while True:
             try:
                 with memory_watched():
@@ -205,15 +243,17 @@ class Feed:
     def _compute_in(
         self, batch: int, job: _Job, wish: Wish, digests: Sequence[bytes]
     ) -> tuple[Way, Shelf, int]:
-        first = self._inputs(job.items[:batch], batch)
+        self._network.eval()
+        first = self._items.prepared(job.items[:batch], batch)
         known, rows = f"{job.keys.name()} {batch}", len(set(digests))
-        engine = self.ready.get(known, wish, job.prefix, first, rows, self.warnings)
+        whole = self._network.backbone
+        engine = self.ready.get(known, wish, job.prefix, first, rows, self.warnings, whole)
         way = Way(engine.name, batch)
         shelf = self._shelf(job, way)
         missing = [job.items[at] for at in _missing(shelf, digests)]
         if self.way is None:
             self.chosen(way)  # before it is carried out, so that a later process keeps to it
-        self._fill(shelf, missing, engine, batch)
+        fill(shelf, self._items, missing, engine, batch, self._progress)
         return way, shelf, len(missing)
 
     def _shelf(self, job: _Job, way: Way) -> Shelf:
@@ -223,36 +263,6 @@ class Feed:
     def _stored(self, job: _Job, way: Way) -> Shelf | None:
         """The shelf of a way, where there is one."""
         return self._shelf(job, way) if (self._root / job.key(way, self.device)).is_dir() else None
-
-    def _fill(self, shelf: Shelf, items: list[Item], engine: Engine, batch: int) -> None:
-        task = "frozen blocks"
-        self._progress.start(task, len(items))
-        writer = _Writer(shelf)
-        pieces = [[items[at] for at in piece] for piece in row_range(len(items), batch)]
-        # Read and augmented by a thread while the prefix computes.
-        read = partial(self._padded, batch=batch)
-        raw = map_ahead(read, pieces, workers=1, waiting=BATCHES_AHEAD)
-        for piece, pixels in zip(pieces, raw, strict=True):
-            digests = [view.digest(self._digests[row]) for row, view in piece]
-            inputs = self.inputs.prepare(pixels.to(self.device))
-            writer.add(digests, engine(inputs)[: len(piece)].cpu())
-            self._progress.advance(task, len(piece))
-        writer.flush()
-        self._progress.finish(task)
-
-    def _padded(self, items: list[Item], batch: int) -> Tensor:
-        """(batch, ...) pixels or tokens; the last ones again where there are fewer items."""
-        full = [*items, *(items[-1:] * (batch - len(items)))]
-        pixels = self.inputs.read([self._digests[row] for row, _ in full])
-        if items[0][1].number == 0:
-            return pixels
-        seeds = [int.from_bytes(view.digest(self._digests[row])[:8]) >> 1 for row, view in full]
-        return augmented_views(items[0][1].augment, pixels, seeds)
-
-    def _inputs(self, items: list[Item], batch: int) -> Tensor:
-        """(batch, ...) inputs of the prefix, on the device."""
-        self._network.eval()
-        return self.inputs.prepare(self._padded(items, batch).to(self.device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +277,11 @@ class _Job:
     def key(self, way: Way, device: torch.device) -> str:
         """The key of the shelf for one way."""
         return self.items[0][1].key(self.keys.key(way.identity(device), way.batch_size))
+
+
+def _name(keys: PrefixKeys, views: Sequence[View], rows: IntArray) -> str:
+    """Of the readers of these values."""
+    return f"{keys.name()} {views} {rows.tobytes().hex()}"
 
 
 def _about(network: Network, depth: int, size: str, view: View, storage: str) -> Json:
@@ -297,26 +312,3 @@ def _of_rows(reader: Reader, chosen: IntArray, count: int) -> Reader:
         return reader(places[rows])
 
     return read
-
-
-class _Writer:
-    """Collects rows and stores them in segments, by size and by time."""
-
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-        self._digests: list[bytes] = []
-        self._values: list[Tensor] = []
-        self._since = perf_counter()
-
-    def add(self, digests: Sequence[bytes], values: Tensor) -> None:
-        self._digests += digests
-        self._values.append(values)
-        full = sum(piece.nbytes for piece in self._values) >= SEGMENT_BYTES
-        if full or perf_counter() - self._since > SEGMENT_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._digests:
-            notes = [""] * len(self._digests)
-            self._shelf.append(self._digests, torch.cat(self._values).numpy(), notes)
-        self._digests, self._values, self._since = [], [], perf_counter()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +14,7 @@ from graft.bank.bucketed import AnyFeed, BucketedFeed
 from graft.bank.feed import Reader
 from graft.bank.inputs import Inputs, Transform
 from graft.bank.key import View
-from graft.network import CannotSplit, Network
+from graft.network import CannotSplit, Network, feature_halves
 from graft.types import IntArray
 
 # Cached and uncached logits may differ by the order of float32 sums, not by more.
@@ -107,6 +109,23 @@ def open_source(
         )
         return _from_inputs(network, feed)
     return Source(depth, reader, split.suffix, feed.inputs, feed.lengths(), more)
+
+
+def pooled_features(network: Network, depths: Sequence[int], feed: AnyFeed) -> Reader:
+    """A reader of the pooled features of all blocks, as they are now.
+
+    Args:
+        network: Whose backbone.
+        depths: At which others this run reads stored outputs. Features are computed from the
+            deepest of these, unless their rounding would be seen in them.
+        feed: Readers of the rows.
+    """
+    backbone, blocks = network.backbone, len(network.backbone.blocks)
+    depth = max((depth for depth in depths if depth < blocks), default=0)
+    if depth > 0 and feed.use.storage == "float32":
+        with suppress(CannotSplit):  # then every epoch computes all blocks, and a warning says so
+            return feed.through(depth, feature_halves(backbone, depth))
+    return feed.activations(blocks, backbone)
 
 
 def _from_inputs(network: Network, feed: AnyFeed) -> Source:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from graft.bank.store import Shelf
 from graft.engines import (
     AUTO,
+    DEAR,
+    ENGINES,
     LARGEST_BATCH,
     Engine,
     available,
@@ -51,6 +53,11 @@ class Wish:
 
     engine: str = AUTO
     batch_size: int | None = None
+
+    def above(self) -> Wish:
+        """What suits the few blocks above a prefix of this way: nothing that is dear to prepare."""
+        dear = self.engine in DEAR
+        return Wish(ENGINES[self.engine].slower, self.batch_size) if dear else self
 
     def ways(self, device: torch.device) -> Iterator[Way]:
         """All ways that fulfil it on this device, the likeliest first."""
@@ -108,6 +115,7 @@ class ReadyEngine:
         inputs: Tensor,
         rows: int,
         warnings: list[str],
+        whole: nn.Module,
     ) -> Engine:
         """The engine for `rows` rows, checked on a real batch: the ready one, or a new one.
 
@@ -118,10 +126,13 @@ class ReadyEngine:
             inputs: (B, ...) the first batch.
             rows: How many are to be computed.
             warnings: Gets a sentence about every engine that failed.
+            whole: What a run computes of these inputs in the end. Its cost decides what an engine
+                is worth, so that the blocks above the prefix get one that suits them too.
         """
         if self._engine and known == self._known and wish.engine in (AUTO, self._engine.name):
             return self._engine
-        self._known, self._engine = known, chosen_engine(wish, prefix, inputs, rows, warnings)
+        engine = chosen_engine(wish, prefix, inputs, rows, warnings, whole)
+        self._known, self._engine = known, engine
         return self._engine
 
     def release(self) -> None:
@@ -130,11 +141,16 @@ class ReadyEngine:
 
 
 def chosen_engine(
-    wish: Wish, prefix: nn.Module, inputs: Tensor, rows: int, warnings: list[str]
+    wish: Wish,
+    prefix: nn.Module,
+    inputs: Tensor,
+    rows: int,
+    warnings: list[str],
+    whole: nn.Module,
 ) -> Engine:
     """A new engine; see `ReadyEngine.get`."""
     if wish.engine == AUTO:
-        return fastest(prefix, inputs, rows, work_of(prefix, inputs[:1]), warnings.append)
+        return fastest(prefix, inputs, rows, work_of(whole, inputs[:1]), warnings.append)
     return first_sound(wish.engine, prefix, inputs, warnings.append)
 
 

@@ -20,6 +20,8 @@ WORTH_TRYING = {
     "half": {"cuda": 2e13},
     "compiled": {"cuda": 1e16},
 }
+DEAR = ("onnxruntime", "compiled")
+"""What takes seconds to prepare."""
 # A trial runs about four batches; it must stay a small share of them.
 FEWEST_BATCHES = 20
 # By how much a contender must be faster: what noise alone may show.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from graft.bank.bucketed import AnyFeed
 from graft.bank.pairs import IGNORED, Pairs
+from graft.bank.source import pooled_features
 from graft.network import Network
 from graft.progress import Progress
 from graft.runs.assessment import Assessor
@@ -37,6 +38,7 @@ def assessor_of(
     seed: int,
     progress: Progress,
     warnings: list[str],
+    depths: Sequence[int],
 ) -> Assessing:
     """The assessor of a data set; for labels, pretrained features of all rows are computed.
 
@@ -47,10 +49,11 @@ def assessor_of(
         seed: Of the bootstrap.
         progress: Told how far the work is.
         warnings: Gets sentences for the result.
+        depths: How many blocks each phase keeps frozen.
     """
-    examples, backbone = prepared.examples, network.backbone
+    examples = prepared.examples
     if isinstance(prepared.opened, Pairs):
         settle_length(network, prepared.targets(), IGNORED)
         return TranslationAssessor(examples, prepared.split, network, seed, progress, warnings)
-    features = feed.activations(len(backbone.blocks), backbone)
+    features = pooled_features(network, depths, feed)
     return Assessor(examples, prepared.split, feed, features, seed)
