@@ -1,9 +1,11 @@
 """How long training on texts takes beside the Trainer of transformers, as its users write it.
 
-    python -m benchmarks.text_speed [--workloads full lora frozen top] [--texts 320]
+    python -m benchmarks.text_speed [--workloads full lora frozen top] [--texts 400]
+        [--tests 400] [--rounds 3]
 
 MiniLM, batch 16, texts of mixed length (28 tokens on average) cut from package descriptions, six
-sections; a fifth is the test part. Every contender is a process of its own, and its clock runs from
+sections; a fifth is the test part, and --tests adds others to it, for an accuracy that says more.
+Every round has a seed of its own. Every contender is a process of its own, and its clock runs from
 the process's start to the test accuracy; with two threads each, or `OMP_NUM_THREADS`. Beside it
 stand processor seconds, which other programs disturb less, and what training alone took, imports
 left out. The Trainer pads to the longest input (256), by batch (its default), or groups texts by
@@ -22,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +35,31 @@ TABLE = Path(__file__).parents[1] / "src/graft/data/samples/package-sections.csv
 Figures = dict[str, float]
 
 
-def write_texts(path: Path, count: int) -> None:
-    """A table of `count` texts, whose lengths are spread like those of sentences and paragraphs."""
+def write_texts(path: Path, count: int, tests: int = 0) -> None:
+    """A table of texts whose lengths are spread like those of sentences and paragraphs.
+
+    Args:
+        path: Where to.
+        count: How many, a fifth of them for testing.
+        tests: How many more for testing.
+    """
     random = np.random.default_rng(0)
     with TABLE.open(encoding="utf-8", newline="") as file:
         rows = [*csv.DictReader(file)]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "label", "split"])
-        for number, at in enumerate(random.permutation(len(rows))[:count]):
+        for number, at in enumerate(random.permutation(len(rows))[: count + tests]):
             words = rows[at]["text"].split()
             length = max(3, int(random.lognormal(np.log(14), 0.95)))
             text = " ".join(words[:length])
-            writer.writerow([text, rows[at]["label"], "train" if number % 5 else "test"])
+            part = "train" if number % 5 and number < count else "test"
+            writer.writerow([text, rows[at]["label"], part])
 
 
-def graft_fit(table: Path, strategy: str, epochs: int, *, cached: bool = True) -> Figures:
+def graft_fit(
+    table: Path, seed: int, strategy: str, epochs: int, *, cached: bool = True
+) -> Figures:
     """One command of graft."""
     import graft
     from graft.network import CannotSplit, Network
@@ -68,6 +80,7 @@ def graft_fit(table: Path, strategy: str, epochs: int, *, cached: bool = True) -
         batch_size=BATCH,
         lr=None if strategy.startswith(("lora", "linear")) else RATE,
         validation=0.0,
+        seed=seed,
         out=table.parent / f"run-{time.time()}",
     )
     result = model.result
@@ -78,16 +91,22 @@ def graft_fit(table: Path, strategy: str, epochs: int, *, cached: bool = True) -
 
 
 def trainer_fit(
-    table: Path, epochs: int, *, padding: str = "batch", frozen: bool = False, lora: int = 0
+    table: Path,
+    seed: int,
+    epochs: int,
+    *,
+    padding: str = "batch",
+    frozen: bool = False,
+    lora: int = 0,
 ) -> Figures:
     """The Trainer of transformers."""
-    import torch
     from transformers import (
         AutoModelForSequenceClassification,
         AutoTokenizer,
         DataCollatorWithPadding,
         Trainer,
         TrainingArguments,
+        set_seed,
     )
 
     from graft.backbones.text_names import minilm_folder
@@ -111,6 +130,7 @@ def trainer_fit(
             for n, row in enumerate(chosen)
         ]
 
+    set_seed(seed)
     model: Any = AutoModelForSequenceClassification.from_pretrained(
         minilm_folder(), num_labels=len(labels)
     )
@@ -127,6 +147,7 @@ def trainer_fit(
         output_dir=str(table.parent / f"trainer-{time.time()}"),
         per_device_train_batch_size=BATCH,
         num_train_epochs=epochs,
+        seed=seed,
         learning_rate=1e-3 if lora or frozen else RATE,
         train_sampling_strategy="group_by_length" if padding == "grouped" else "random",
         save_strategy="no",
@@ -143,37 +164,37 @@ def trainer_fit(
     begun = time.perf_counter()
     trainer.train()
     seconds = time.perf_counter() - begun
-    test = tokenised("test")
-    logits = trainer.predict(test).predictions
-    right = torch.tensor(logits).argmax(1) == torch.tensor([row["label"] for row in test])
-    return {"train": seconds, "accuracy": float(right.float().mean())}
+    answers = trainer.predict(tokenised("test"))  # grouped by length they come in another order
+    right = np.argmax(answers.predictions, axis=1) == answers.label_ids
+    return {"train": seconds, "accuracy": float(right.mean())}
 
 
-WORKLOADS: Mapping[str, Mapping[str, Callable[[Path], Figures]]] = {
+WORKLOADS: Mapping[str, Mapping[str, Callable[[Path, int], Figures]]] = {
     "full": {
-        "graft full": lambda table: graft_fit(table, "full", 2),
-        "Trainer, grouped by length": lambda table: trainer_fit(table, 2, padding="grouped"),
-        "Trainer, padded by batch": lambda table: trainer_fit(table, 2),
-        "Trainer, padded to 256": lambda table: trainer_fit(table, 2, padding="longest"),
+        "graft full": partial(graft_fit, strategy="full", epochs=2),
+        "Trainer, grouped by length": partial(trainer_fit, epochs=2, padding="grouped"),
+        "Trainer, padded by batch": partial(trainer_fit, epochs=2),
+        "Trainer, padded to 256": partial(trainer_fit, epochs=2, padding="longest"),
     },
     "lora": {
-        "graft lora:8": lambda table: graft_fit(table, "lora:8", 2),
-        "Trainer, LoRA": lambda table: trainer_fit(table, 2, lora=8),
+        "graft lora:8": partial(graft_fit, strategy="lora:8", epochs=2),
+        "Trainer, LoRA": partial(trainer_fit, epochs=2, lora=8),
     },
     "frozen": {
-        "graft linear-probe": lambda table: graft_fit(table, "linear-probe", 10),
-        "Trainer, frozen": lambda table: trainer_fit(table, 10, frozen=True),
+        "graft linear-probe": partial(graft_fit, strategy="linear-probe", epochs=10),
+        "Trainer, frozen": partial(trainer_fit, epochs=10, frozen=True),
     },
     "top": {
-        "graft top-k:2": lambda table: graft_fit(table, "top-k:2", 5),
-        "graft top-k:2, not cached": lambda table: graft_fit(table, "top-k:2", 5, cached=False),
+        "graft top-k:2": partial(graft_fit, strategy="top-k:2", epochs=5),
+        "graft top-k:2, not cached": partial(graft_fit, strategy="top-k:2", epochs=5, cached=False),
     },
 }
 
 
-def measured(workload: str, contender: str, table: Path) -> Figures:
+def measured(workload: str, contender: str, table: Path, seed: int) -> Figures:
     """Seconds from the start of a process of its own to its end, and what it says of itself."""
-    command = [sys.executable, "-m", __spec__.name, "--child", workload, contender, str(table)]
+    child = ("--child", workload, contender, str(table), str(seed))
+    command = [sys.executable, "-m", __spec__.name, *child]
     with tempfile.TemporaryDirectory() as cache:
         begun = time.perf_counter()
         done = subprocess.run(
@@ -198,21 +219,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--workloads", nargs="+", choices=[*WORKLOADS], default=[*WORKLOADS])
     parser.add_argument("--texts", type=int, default=400)
+    parser.add_argument("--tests", type=int, default=0)
     parser.add_argument("--only", type=int, help="The first so many contenders of each workload.")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--child", nargs=3, metavar=("WORKLOAD", "CONTENDER", "TABLE"))
+    parser.add_argument("--child", nargs=4, metavar=("WORKLOAD", "CONTENDER", "TABLE", "SEED"))
     given = parser.parse_args()
     if given.child:
-        workload, contender, table = given.child
-        found = WORKLOADS[workload][contender](Path(table))
+        workload, contender, table, seed = given.child
+        found = WORKLOADS[workload][contender](Path(table), int(seed))
         print(json.dumps({**found, "processor": time.process_time()}))
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "texts.csv"
-        write_texts(path, given.texts)
+        write_texts(path, given.texts, given.tests)
         for workload in given.workloads:
             names = [*WORKLOADS[workload]][: given.only]
-            rounds = [{n: measured(workload, n, path) for n in names} for _ in range(given.rounds)]
+            rounds = [
+                {name: measured(workload, name, path, seed) for name in names}
+                for seed in range(given.rounds)
+            ]
             report(workload, rounds)
 
 
@@ -222,17 +247,18 @@ def report(workload: str, rounds: list[dict[str, Figures]]) -> None:
     for name in rounds[0]:
         found = {
             key: float(np.median([each[name][key] for each in rounds]))
-            for key in ("total", "processor", "train", "accuracy")
+            for key in ("total", "processor", "train")
         }
         times = {
             key: float(np.median([each[name][key] / each[first][key] for each in rounds]))
             for key in ("total", "processor", "train")
         }
+        each_time = [each[name]["accuracy"] for each in rounds]
         print(
             f"{workload:<7} {name:<28} {found['total']:7.1f} s ({times['total']:5.2f}x)   "
             f"processor {found['processor']:7.1f} s ({times['processor']:5.2f}x)   "
             f"training {found['train']:7.1f} s ({times['train']:5.2f}x)   "
-            f"accuracy {found['accuracy']:.3f}",
+            f"accuracy {np.mean(each_time):.3f} ({min(each_time):.3f} to {max(each_time):.3f})",
             flush=True,
         )
 
