@@ -139,3 +139,14 @@ def test_clearing_needs_to_be_told_what(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="'c'") as caught:
         clear_bank(tmp_path, key="c", older_than=None, everything=False)
     assert KEYS[0][:12] in caught.value.allowed
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    shelf = fill(tmp_path, KEYS[0], range(4))
+    for path in (shelf.folder / "about.json", shelf.segments[0].folder / "index.json"):
+        path.unlink()
+        os.mkfifo(path)
+    (listed,) = list_bank(tmp_path)["shelves"]
+    assert (listed["rows"], listed["kind"]) == (0, "unknown")
+    assert verify(tmp_path)["damaged"]

@@ -14,6 +14,7 @@ from graft.bank.eviction import Stored, remove, shelves, size_limit, stored_segm
 from graft.bank.lease import live_leases
 from graft.bank.segment import read_segment
 from graft.errors import UserError, unknown_name
+from graft.files import plain
 from graft.progress import Progress
 from graft.types import Json
 
@@ -60,14 +61,14 @@ def _shelf(folder: Path, entries: list[Stored], held: set[str]) -> Json:
 
 def _about(folder: Path) -> Json:
     with suppress(*_UNREADABLE):
-        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+        about = json.loads(plain(folder / "about.json").read_text(encoding="utf-8"))
         return about if isinstance(about, dict) else {}
     return {}
 
 
 def _rows(segment: Path) -> int:
     with suppress(*_UNREADABLE):
-        return int(json.loads((segment / "index.json").read_bytes())["shape"][0])
+        return int(json.loads(plain(segment / "index.json").read_bytes())["shape"][0])
     return 0
 
 
