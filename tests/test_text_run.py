@@ -64,6 +64,17 @@ def test_the_saved_model_answers_alike(fitted: Model) -> None:
     assert found["metrics"]["accuracy"]["value"] == pytest.approx(right)
 
 
+def test_evaluation_tells_how_the_texts_were_read(fitted: Model, tmp_path: Path) -> None:
+    texts, labels = reviews(4)
+    for number, (text, label) in enumerate(zip(texts, labels, strict=True)):
+        (tmp_path / label).mkdir(exist_ok=True)
+        encoding = "cp1252" if number == 0 else "utf-8"
+        (tmp_path / label / f"{number}.txt").write_bytes(f"{text} Größe".encode(encoding))
+    (note,) = fitted.evaluate(tmp_path)["notes"]
+    assert "1 of 4 text files are not in UTF-8" in note
+    assert fitted.evaluate((texts, labels))["notes"] == []
+
+
 def test_the_report_shows_texts(fitted: Model) -> None:
     assert fitted.folder is not None
     page = (fitted.folder / "report.html").read_text(encoding="utf-8")

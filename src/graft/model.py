@@ -151,9 +151,10 @@ class Model:
             group: Column whose values are resampled as wholes.
 
         Returns:
-            `metrics` (name to value, low, high), `counts`, `set_aside` and what the kind of task
-            adds: `per_class`, `confusion`, `reliability`, `points`. With several label columns
-            `metrics` nests by column, and `tasks` holds the rest.
+            `metrics` (name to value, low, high), `counts`, `set_aside`, `notes` on how the data
+            were read and what the kind of task adds: `per_class`, `confusion`, `reliability`,
+            `points`. With several label columns `metrics` nests by column, and `tasks` holds the
+            rest.
 
         Raises:
             DataError: The source cannot be read, or holds a label that the model does not know;
@@ -199,13 +200,14 @@ class Model:
         held = Held(self.tasks, probabilities[kept], readable.targets, readable.groups)
         set_aside = [{"input": s.input, "reason": s.reason} for s in readable.set_aside]
         counts = {"test": len(readable), "set_aside": len(set_aside)}
-        return {**held.evaluate(), "counts": counts, "set_aside": set_aside}
+        told = {"set_aside": set_aside, "notes": [*readable.notes]}
+        return {**held.evaluate(), "counts": counts, **told}
 
     def _evaluate_translations(self, examples: Examples) -> Json:
         set_aside = [{"input": s.input, "reason": s.reason} for s in examples.set_aside]
         counts = {"test": len(examples), "set_aside": len(set_aside)}
         found = translating.evaluate(self.network, examples)
-        return {**found, "counts": counts, "set_aside": set_aside}
+        return {**found, "counts": counts, "set_aside": set_aside, "notes": [*examples.notes]}
 
     def probabilities(self, examples: Examples) -> tuple[FloatArray, dict[int, str]]:
         """(N, C) answers, NaN for unreadable rows, and row number to reason for those."""

@@ -31,3 +31,5 @@ def evaluate(
         console.print(line)
     for item in found["set_aside"][:10]:
         console.print(f"set aside: {item['input']}: {item['reason']}", markup=False)
+    for note in found["notes"]:
+        console.print(f"note: {note}", markup=False)
