@@ -189,6 +189,18 @@ def test_dropout_and_views_resume(begin: Begin, tmp_path: Path) -> None:
     assert_resumes(lambda at: begin(at, "head", options, problem, "mlp:8"), tmp_path, 0.6)
 
 
+def test_a_checkpoint_keeps_how_maps_lie_in_memory(tmp_path: Path) -> None:
+    """The last bits of a step depend on it."""
+    plain = torch.randn(2, 3, 4, 5)
+    maps = plain.contiguous(memory_format=torch.channels_last)
+    write_checkpoint(tmp_path, {"plain": plain, "maps": maps, "one": maps[:, :1].clone()})
+    state, _ = read_checkpoint(tmp_path)
+    assert state is not None
+    assert torch.equal(state["maps"], maps)
+    assert state["maps"].stride() == maps.stride()
+    assert state["plain"].stride() == plain.stride()
+
+
 LONG = pytest.mark.long
 
 

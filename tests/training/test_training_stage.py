@@ -102,7 +102,8 @@ def test_full_training_is_the_plain_loop_bit_for_bit(
                 state = np.random.SeedSequence([3, epoch, index]).generate_state(1, np.uint64)
                 pixels = light(pixels, torch.Generator().manual_seed(int(state[0] >> 1)))
             optimizer.zero_grad()
-            logits = plain(feed.inputs.prepare(pixels))
+            images = feed.inputs.prepare(pixels)
+            logits = plain(images.contiguous(memory_format=torch.channels_last))
             loss = F.cross_entropy(logits, torch.from_numpy(TARGETS[rows]))
             loss.backward()
             # Joint clipping in another order of the parameters differs in the last bit.

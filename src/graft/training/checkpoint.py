@@ -30,7 +30,7 @@ KEPT = 2  # the last, and the one before it, should a disk have damaged the last
 NOT_WHOLE = (OSError, ValueError, LookupError, TypeError, RecursionError, SafetensorError)
 """What reading one raises that is damaged, whatever is left of it."""
 _NAME = "step-"
-_TENSOR = "$tensor"
+_TENSOR, _LAYOUT = "$tensor", "channels_last"
 _TYPES: Mapping[torch.dtype, str] = {
     torch.float64: "F64",
     torch.float32: "F32",
@@ -127,7 +127,7 @@ def _flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     """The value with a name in place of each tensor, which goes into `tensors`."""
     if isinstance(value, Tensor):
         tensors[path] = value.detach()
-        return {_TENSOR: path}
+        return {_TENSOR: path, **({_LAYOUT: True} if _is_laid_out(value) else {})}
     if isinstance(value, Mapping):
         return {key: _flatten(item, f"{path}/{key}", tensors) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -138,11 +138,19 @@ def _flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
 def _unflatten(value: Any, tensors: Mapping[str, Tensor]) -> Any:
     if isinstance(value, dict):
         if _TENSOR in value:
-            return tensors[value[_TENSOR]]
+            found = tensors[value[_TENSOR]]
+            laid_out = value.get(_LAYOUT, False)
+            return found.contiguous(memory_format=torch.channels_last) if laid_out else found
         return {key: _unflatten(item, tensors) for key, item in value.items()}
     if isinstance(value, list):
         return [_unflatten(item, tensors) for item in value]
     return value
+
+
+def _is_laid_out(tensor: Tensor) -> bool:
+    """Whether maps have their channels side by side: last bits of what is computed depend on it."""
+    maps = tensor.ndim == 4 and not tensor.is_contiguous()
+    return maps and tensor.is_contiguous(memory_format=torch.channels_last)
 
 
 def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:

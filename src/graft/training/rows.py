@@ -16,6 +16,7 @@ from graft.device import precision
 from graft.engines.in_pieces import InPieces
 from graft.network import Network
 from graft.objectives import Objective
+from graft.training.layout import channels_last, suits_channels_last
 from graft.training.loop import Scores
 from graft.training.options import TrainingOptions
 from graft.types import IntArray, Targets
@@ -83,6 +84,9 @@ class Rows:
         views = source.views if training and augment is None else ()
         size = options.batch_size if training else source.rows_at_once
         lengths = None if source.lengths is None else source.lengths[rows]
+        transform = source.transform(name)
+        if suits_channels_last(source.suffix):
+            transform = channels_last(transform)
         return Batches(
             partial(_rows_of, source.reader, rows),
             self.data.targets[rows],
@@ -91,7 +95,7 @@ class Rows:
             seed=options.seed,
             balanced=training and options.sampling == "balanced",
             views=[partial(_rows_of, reader, rows) for reader in views],
-            transform=source.transform(name),
+            transform=transform,
             device=self.device,
             lengths=lengths,
             tokens=_tokens(size, lengths) if options.by_tokens else None,
