@@ -5,12 +5,15 @@
 
 MiniLM, batch 16, texts of mixed length (28 tokens on average) cut from package descriptions, six
 sections; a fifth is the test part, and --tests adds others to it, for an accuracy that says more.
-Every round has a seed of its own. Every contender is a process of its own, and its clock runs from
-the process's start to the test accuracy; with two threads each, or `OMP_NUM_THREADS`. Beside it
-stand processor seconds, which other programs disturb less, and what training alone took, imports
-left out. The Trainer pads to the longest input (256), by batch (its default), or groups texts by
-length. `top` is graft with the four lower layers frozen, cached and recomputed in every epoch.
-The contenders of a workload run one after the other in each round.
+Every round has a seed of its own. Rates are everyone's own: those that graft chooses, 5e-5 for the
+Trainer (its default) and 1e-3 for its LoRA and its head.
+
+Every contender is a process of its own, and its clock runs from the process's start to the test
+accuracy; with two threads each, or `OMP_NUM_THREADS`. Beside it stand processor seconds, which
+other programs disturb less, and what training alone took, imports left out. The Trainer pads to
+the longest input (256), by batch (its default), or groups texts by length. `top` is graft with the
+four lower layers frozen, cached and recomputed in every epoch. The contenders of a workload run one
+after the other in each round.
 """
 
 from __future__ import annotations
@@ -78,7 +81,6 @@ def graft_fit(
         strategy=strategy,
         epochs=epochs,
         batch_size=BATCH,
-        lr=None if strategy.startswith(("lora", "linear")) else RATE,
         validation=0.0,
         seed=seed,
         out=table.parent / f"run-{time.time()}",

@@ -67,6 +67,15 @@ def test_a_slower_contender_loses(
     assert choose(make_network(), 1000, MUCH)[0] == "packed"
 
 
+def test_a_disturbed_trial_does_not_decide(
+    make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Clock(monkeypatch, {"eager": 3.0, "packed": 1.0, "onnxruntime": 0.7})
+    disturbed = iter([1.0, 9.0, 1.0, 0.7, 1.0, 0.7])
+    monkeypatch.setattr(choice_file, "_seconds", lambda engine, inputs: next(disturbed))
+    assert choose(make_network(), 1000, MUCH)[0] == "onnxruntime"
+
+
 def test_broken_engines_are_passed_over_and_told(
     make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,9 +88,9 @@ def test_broken_engines_are_passed_over_and_told(
 def test_few_batches_of_large_pictures_are_not_tried_for_long(
     make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fewer than twenty batches: a trial of four would be no small share of them."""
+    """Fewer than forty batches: a trial of eight would be no small share of them."""
     clock = Clock(monkeypatch, {"eager": 3.0, "packed": 1.0, "onnxruntime": 0.1})
-    assert choose(make_network(), 39, Work(1e14, 1))[0] == "packed"
+    assert choose(make_network(), 79, Work(1e14, 1))[0] == "packed"
     assert clock.built == ["packed"]
 
 
