@@ -71,8 +71,17 @@ def test_a_disturbed_trial_does_not_decide(
     make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Clock(monkeypatch, {"eager": 3.0, "packed": 1.0, "onnxruntime": 0.7})
-    disturbed = iter([1.0, 9.0, 1.0, 0.7, 1.0, 0.7])
+    disturbed = iter([0.1, 0.5, 0.1, 0.07, 0.1, 0.07])
     monkeypatch.setattr(choice_file, "_seconds", lambda engine, inputs: next(disturbed))
+    assert choose(make_network(), 1000, MUCH)[0] == "onnxruntime"
+
+
+def test_long_batches_are_timed_once(
+    make_network: MakeNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Clock(monkeypatch, {"eager": 3.0, "packed": 1.0, "onnxruntime": 0.7})
+    once = iter([1.0, 0.7])
+    monkeypatch.setattr(choice_file, "_seconds", lambda engine, inputs: next(once))
     assert choose(make_network(), 1000, MUCH)[0] == "onnxruntime"
 
 

@@ -22,9 +22,10 @@ WORTH_TRYING = {
 }
 DEAR = ("onnxruntime", "compiled")
 """What takes seconds to prepare."""
-# Each engine runs as many batches in turn, and its fastest counts: a single one of eight rows takes
-# a third of a second, and any other program that wakes up meanwhile decides.
-TRIALS = 3
+# Each engine runs up to so many batches in turn, and its fastest counts: where one takes a third of
+# a second, any other program that wakes up meanwhile would decide. Longer ones need no second turn.
+TURNS = 3
+ENOUGH_SECONDS = 1.0
 # A trial must stay a small share of all batches.
 FEWEST_BATCHES = 40
 # By how much a contender must be faster: what noise alone may show.
@@ -92,9 +93,11 @@ def _sound_ones(
 
 def _race(engines: Sequence[Engine], inputs: Tensor) -> Engine:
     """The fastest; a later one only where it is clearly so."""
-    rounds = [[_seconds(engine, inputs) for engine in engines] for _ in range(TRIALS)]
+    turns: list[list[float]] = []
+    while len(turns) < TURNS and sum(map(sum, turns)) < ENOUGH_SECONDS:
+        turns.append([_seconds(engine, inputs) for engine in engines])
     best, least = 0, float("inf")
-    for number, seconds in enumerate(map(min, zip(*rounds, strict=True))):
+    for number, seconds in enumerate(map(min, zip(*turns, strict=True))):
         if seconds < MARGIN * least:
             best, least = number, seconds
     return engines[best]
