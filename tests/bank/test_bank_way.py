@@ -131,3 +131,16 @@ def test_less_than_half_of_the_rows_do_not_decide(
 def test_nothing_stored_is_no_way() -> None:
     assert stored_way(Wish(), CPU, lambda way: None, [b"x"]) is None
     assert [way.batch_size for way in Wish("eager").ways(CPU)] == [64, 32, 16, 8, 4, 2, 1]
+
+
+def test_engines_read_what_is_stored_and_prepare_it_themselves(
+    make_network: MakeNetwork, make_feed: MakeFeed
+) -> None:
+    network = make_network()
+    expected = make_feed(network).activations(2, network.split(2).prefix)(EVERY)
+    for name in ("folded", "packed"):
+        feed = make_feed(network, wish=Wish(name, 16))
+        values = feed.activations(2, network.split(2).prefix)(EVERY)
+        assert feed.way is not None
+        assert feed.way.engine == name
+        assert torch.allclose(values, expected, rtol=1e-3, atol=1e-4)

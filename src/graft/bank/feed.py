@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graft.bank.fill import Item, Items, fill
+from graft.bank.fill import FromStored, Item, Items, fill
 from graft.bank.inputs import Inputs
 from graft.bank.key import PLAIN, PrefixKeys, View, prefix_keys
 from graft.bank.store import Shelf, open_shelf
@@ -151,7 +151,8 @@ class Feed:
         if known not in self._readers:
             about = _about(self._network, depth, self.inputs.size, views[0], self.use.storage)
             items = [(int(row), view) for view in views for row in rows]
-            shelf, places = self._open(_Job(prefix, items, keys, about))
+            whole = FromStored(self.inputs.prepare, prefix)
+            shelf, places = self._open(_Job(whole, items, keys, about))
             memory = MEMORY_BYTES // len(views)
             by_view = places.reshape(len(views), len(rows), 2)
             readers = (shelf.reader(found, memory) for found in by_view)
@@ -224,7 +225,7 @@ class Feed:
         """Fill the shelf of a way that fulfils the wish; halve the batch where memory runs out."""
         with memory_watched():
             self._network.eval()
-            row = self._items.prepared(job.items[:1], 1)
+            row = self._items.placed(job.items[:1], 1)
             batch = chosen_batch(wish, job.prefix, row)
         while True:
             try:
@@ -244,9 +245,9 @@ class Feed:
         self, batch: int, job: _Job, wish: Wish, digests: Sequence[bytes]
     ) -> tuple[Way, Shelf, int]:
         self._network.eval()
-        first = self._items.prepared(job.items[:batch], batch)
+        first = self._items.placed(job.items[:batch], batch)
         known, rows = f"{job.keys.name()} {batch}", len(set(digests))
-        whole = self._network.backbone
+        whole = FromStored(self.inputs.prepare, self._network.backbone)
         engine = self.ready.get(known, wish, job.prefix, first, rows, self.warnings, whole)
         way = Way(engine.name, batch)
         shelf = self._shelf(job, way)
@@ -267,7 +268,7 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A prefix and what is run through it, with keys and description of what that gives."""
+    """A prefix that reads what is stored and what is run through it, with keys and description."""
 
     prefix: nn.Module
     items: list[Item]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graft.bank.inputs import Inputs
 from graft.bank.key import View
@@ -53,9 +53,31 @@ class Items:
         seeds = [int.from_bytes(self.digest(item)[:8]) >> 1 for item in full]
         return augmented_views(view.augment, pixels, seeds)
 
-    def prepared(self, items: list[Item], batch: int) -> Tensor:
-        """(batch, ...) inputs of the prefix, on the device."""
-        return self.inputs.prepare(self.padded(items, batch).to(self.device))
+    def placed(self, items: list[Item], batch: int) -> Tensor:
+        """The same on the device."""
+        return self.padded(items, batch).to(self.device)
+
+
+class FromStored(nn.Module):
+    """A prefix that reads what is stored, so that an engine prepares it too.
+
+    Where ONNX Runtime computes, its threads and PyTorch's would wait for each other between
+    preparing a batch and computing it: with MobileNetV3 a fifth of the time.
+
+    Args:
+        prepare: Stored values to the prefix's inputs.
+        prefix: What is computed of these.
+    """
+
+    def __init__(self, prepare: Callable[[Tensor], Tensor], prefix: nn.Module) -> None:
+        super().__init__()
+        self.prefix = prefix
+        self._prepare = prepare
+
+    def forward(self, stored: Tensor) -> Tensor:
+        """(B, ...) stored values to (B, ...) outputs."""
+        outputs: Tensor = self.prefix(self._prepare(stored))
+        return outputs
 
 
 def fill(
@@ -72,7 +94,7 @@ def fill(
         shelf: Where to.
         items: Reads them.
         missing: Which ones.
-        engine: For batches of this size.
+        engine: For batches of this size, as they are read.
         batch: Rows at a time; the last ones are filled up.
         progress: Told about every batch.
 
@@ -88,8 +110,8 @@ def fill(
     read = partial(items.padded, batch=batch)
     raw = map_ahead(read, pieces, workers=1, waiting=BATCHES_AHEAD)
     for piece, pixels in zip(pieces, raw, strict=True):
-        inputs = items.inputs.prepare(pixels.to(items.device))
-        writer.add([*map(items.digest, piece)], engine(inputs)[: len(piece)].cpu())
+        values = engine(pixels.to(items.device))[: len(piece)].cpu()
+        writer.add([*map(items.digest, piece)], values)
         progress.advance(task, len(piece))
     writer.flush()
     progress.finish(task)

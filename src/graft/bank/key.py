@@ -21,8 +21,8 @@ from graft.network import Network
 from graft.plan import tensor_digest
 from graft.types import Json, PairSpec, PreprocessSpec, TextSpec
 
-# Raised whenever decoding, resizing or the storage format changes meaning.
-FORMAT = 2
+# Raised whenever decoding, resizing, computing or the storage format changes meaning.
+FORMAT = 3
 
 
 def pixels_key(spec: PreprocessSpec) -> str:
