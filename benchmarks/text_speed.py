@@ -65,14 +65,17 @@ def graft_fit(
 ) -> Figures:
     """One command of graft."""
     import graft
-    from graft.network import CannotSplit, Network
+    from graft.network import CannotSplit, Network, Split
 
     if strategy.startswith("lora"):
         import peft.tuners.lora  # noqa: F401 - as for the Trainer, its import is no training
     if not cached:
+        split = Network.split
 
-        def refuse(_network: Network, _depth: int) -> None:
-            raise CannotSplit("benchmark")
+        def refuse(network: Network, depth: int) -> Split:
+            if 0 < depth < len(network.backbone.blocks):  # features stay, for the probe's exactness
+                raise CannotSplit("benchmark")
+            return split(network, depth)
 
         Network.split = refuse  # type: ignore[assignment,method-assign]
     model = graft.fit(
