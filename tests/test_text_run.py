@@ -203,7 +203,9 @@ def test_pairs_with_quantities_labels_and_several_tasks(tiny_encoder: Tiny, tmp_
             out=tmp_path / column,
         )
         assert model.result["samples"][0]["label"]
-        (row,) = graft.load(tmp_path / column).predict([(texts[0], texts[1])])
+        row, alone = graft.load(tmp_path / column).predict([(texts[0], texts[1]), texts[0]])
+        assert alone.label is None
+        assert "learnt from pairs" in str(alone.error)
         plain = AutoModelForSequenceClassification.from_pretrained(tmp_path / column / "model")
         assert plain.config.problem_type == problem
         tokenizer = AutoTokenizer.from_pretrained(tmp_path / column / "model")

@@ -12,6 +12,7 @@ import torch
 from graft.data import Examples, read, read_inputs
 from graft.data.examples import TRANSLATION, Input
 from graft.data.targets import is_plain
+from graft.data.texts import Text
 from graft.engines.in_pieces import InPieces
 from graft.errors import DataError, ModelError, UserError, unknown_name
 from graft.export.checksums import seal_of
@@ -25,6 +26,9 @@ from graft.tasks.several import Held, answers_of, row_of
 from graft.types import FloatArray, Json, Task
 
 EXPORTS = {"onnx": export_onnx}
+
+
+ALONE = "it is a single text, and the model learnt from pairs: give the second text too"
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +262,15 @@ class Model:
             with torch.inference_mode():
                 outputs = network(inputs.to(device)).float().cpu().numpy()
             result[rows] = answers_of(self.tasks, outputs)
-        return result, reasons
+        alone = self._without_partner(items)
+        result[alone] = np.nan
+        return result, {**dict.fromkeys(alone, ALONE), **reasons}
+
+    def _without_partner(self, items: Sequence[Input]) -> list[int]:
+        """Rows of single texts, where the model learnt from pairs."""
+        if not self.result.get("data", {}).get("pairs"):
+            return []
+        return [n for n, item in enumerate(items) if isinstance(item, Text) and item.second is None]
 
 
 def check_export(to: str) -> None:

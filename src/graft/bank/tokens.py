@@ -82,6 +82,8 @@ class Tokens:
             for row, item in enumerate(examples.inputs)
             if isinstance(item, Unreadable)
         }
+        texts = [item for item in examples.inputs if isinstance(item, Text)]
+        self._paired = any(text.second is not None for text in texts)
         self._buckets = Buckets(root, tokens_key(backbone.spec), "", self.digests)
         self._tokenise_missing(examples.inputs, backbone, progress)
 
@@ -115,6 +117,7 @@ class Tokens:
             **text_facts(source, counts, self.spec),
             "mean_length": round(float(lengths.mean())),
             "padding": round(float(1 - kept.sum() / lengths.sum()), 4),
+            "pairs": self._paired,
         }
 
     def _tokenise_missing(
