@@ -257,8 +257,23 @@ def preprocessing(model: nn.Module, size: tuple[int, int] | None) -> PreprocessS
     Args:
         model: A model that `create` built.
         size: Height and width that replace the checkpoint's.
+
+    Raises:
+        BackboneError: The checkpoint's description of it makes no sense.
     """
     config = resolve_model_data_config(model)
+    try:
+        return _preprocessing(config, size)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        shown = {key: config.get(key) for key in ("input_size", "crop_pct", "mean", "std")}
+        raise BackboneError(
+            f"The backbone's preprocessing cannot be understood: {condensed(error)} ({shown})",
+            allowed="input_size of three whole numbers, crop_pct, and mean and std of each channel",
+            next="correct the pretrained_cfg in its config.json, or copy the folder again",
+        ) from error
+
+
+def _preprocessing(config: Json, size: tuple[int, int] | None) -> PreprocessSpec:
     channels, height, width = config["input_size"]
     interpolation = config["interpolation"]
     return PreprocessSpec(
