@@ -376,3 +376,14 @@ def test_where_standard_output_is_full_the_message_goes_to_the_other() -> None:
     assert told.returncode == 2
     assert "The disk is full" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_a_run_ends_without_words_of_its_libraries(photos: Path, tmp_path: Path) -> None:
+    """Cold, which loads more of them, and warm."""
+    for name in ("cold", "warm"):
+        arguments = ["fit", str(photos), *FIT, "--out", str(tmp_path / name)]
+        done = subprocess.run(
+            [sys.executable, "-m", "graft", *arguments], capture_output=True, text=True, check=True
+        )
+        assert "report.html" in done.stdout
+        assert "leaked" not in done.stderr
