@@ -1,6 +1,6 @@
 """Handwritten digits with 1, 5, 10 and 50 labelled examples a class.
 
-    python benchmarks/bundled_digits.py [--seeds 20] [--shots 1 5 10 50] [--contenders NAME...]
+    python -m benchmarks.bundled_digits [--seeds 20] [--shots 1 5 10 50] [--contenders NAME...]
 
 (a) linear probe and (b) LP-FT of the bundled backbone, (c) the same network from random weights,
 (d) logistic regression and an SVM on raw pixels; the same 800 test scans throughout.

@@ -1,7 +1,7 @@
 """Pictograms that the bundled backbone never saw, by context folder.
 
     apt-get install mate-icon-theme
-    python benchmarks/bundled_pictograms.py /usr/share/icons/mate/48x48 [--seeds 20]
+    python -m benchmarks.bundled_pictograms /usr/share/icons/mate/48x48 [--seeds 20]
         [--contenders NAME...]
 
 Linear probe and LP-FT of the bundled backbone beside logistic regression and an SVM on raw pixels

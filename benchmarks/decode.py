@@ -1,6 +1,6 @@
 """Pictures a second from JPEG files to pixels of 224 x 224, beside the usual ways.
 
-    python benchmarks/decode.py [--pictures 400] [--width 640] [--height 480] [--folder PHOTOS]
+    python -m benchmarks.decode [--pictures 400] [--width 640] [--height 480] [--folder PHOTOS]
 
 One thread each, whole files in the page cache, resize to 256 by antialiased bicubic interpolation
 and centre crop; rounds of all contenders take turns and the median counts, so that a busy machine

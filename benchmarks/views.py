@@ -1,6 +1,6 @@
 """What K stored views of each picture recover of fresh augmentation's gain, and what they cost.
 
-    python benchmarks/views.py [--seeds 20] [--icons /usr/share/icons/mate/48x48]
+    python -m benchmarks.views [--seeds 20] [--icons /usr/share/icons/mate/48x48]
 
 Handwritten digits with 1, 5, 10 and 50 training scans a class, and pictograms with half of the
 pictures for training (`apt-get install mate-icon-theme`), with the frozen bundled backbone. Two
