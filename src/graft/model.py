@@ -202,16 +202,10 @@ class Model:
             )
         kept = np.array([row not in reasons for row in range(len(examples))])
         held = Held(self.tasks, probabilities[kept], readable.targets, readable.groups)
-        set_aside = [{"input": s.input, "reason": s.reason} for s in readable.set_aside]
-        counts = {"test": len(readable), "set_aside": len(set_aside)}
-        told = {"set_aside": set_aside, "notes": [*readable.notes]}
-        return {**held.evaluate(), "counts": counts, **told}
+        return {**held.evaluate(), **_rows_told(readable)}
 
     def _evaluate_translations(self, examples: Examples) -> Json:
-        set_aside = [{"input": s.input, "reason": s.reason} for s in examples.set_aside]
-        counts = {"test": len(examples), "set_aside": len(set_aside)}
-        found = translating.evaluate(self.network, examples)
-        return {**found, "counts": counts, "set_aside": set_aside, "notes": [*examples.notes]}
+        return {**translating.evaluate(self.network, examples), **_rows_told(examples)}
 
     def probabilities(self, examples: Examples) -> tuple[FloatArray, dict[int, str]]:
         """(N, C) answers, NaN for unreadable rows, and row number to reason for those."""
@@ -271,6 +265,13 @@ class Model:
         if not self.result.get("data", {}).get("pairs"):
             return []
         return [n for n, item in enumerate(items) if isinstance(item, Text) and item.second is None]
+
+
+def _rows_told(examples: Examples) -> Json:
+    """What an evaluation says of the rows themselves."""
+    set_aside = [{"input": s.input, "reason": s.reason} for s in examples.set_aside]
+    counts = {"test": len(examples), "set_aside": len(set_aside)}
+    return {"counts": counts, "set_aside": set_aside, "notes": [*examples.notes]}
 
 
 def check_export(to: str) -> None:

@@ -16,11 +16,12 @@ import torch
 
 from benchmarks.speed.peers.common import tell
 from graft.features import feature_table
+from graft.progress import Silent
 
 WORK = ("decode", "frozen blocks")
 
 
-class Stopwatch:
+class Stopwatch(Silent):
     """Notes how long each piece of work takes; a listener to graft's progress."""
 
     def __init__(self) -> None:
@@ -31,16 +32,10 @@ class Stopwatch:
         """The work begins; none is done inside another."""
         self._begun = time.perf_counter()
 
-    def advance(self, task: str, steps: int = 1, note: str = "") -> None:
-        """Nothing."""
-
     def finish(self, task: str) -> None:
         """The work is over."""
         spent = time.perf_counter() - self._begun
         self.seconds[task] = self.seconds.get(task, 0.0) + spent
-
-    def say(self, line: str) -> None:
-        """Nothing."""
 
 
 def measured(folder: Path, backbone: str, size: int) -> tuple[dict[str, float], int]:

@@ -179,9 +179,8 @@ class Feed:
     def _above(self, depth: int, below: Reader) -> Feed:
         """A feed of the same rows that reads outputs of the first blocks instead of pixels."""
         assert self.way is not None  # settled when they were computed
-        key = self._keys(depth).key(self.way.identity(self.device), self.way.batch_size)
+        key = _key(self._keys(depth), self.way, self.device)
         inputs = StoredOutputs(key, self.inputs.size, self._digests, below)
-        wish, storage = Wish(self.way.engine, self.way.batch_size).above(), self.use.storage
         feed = Feed(
             inputs,
             self._digests,
@@ -189,8 +188,8 @@ class Feed:
             self.device,
             self._root,
             self._progress,
-            storage,
-            wish,
+            self.use.storage,
+            self.way.above(),
         )
         feed.use, feed.warnings = self.use, self.warnings
         return feed
@@ -209,12 +208,12 @@ class Feed:
         begun = perf_counter()
         digests = [self._items.digest(item) for item in job.items]
         if self.way is not None:
-            self._wish = Wish(self.way.engine, self.way.batch_size)
+            self._wish = self.way.again()
         way = stored_way(self._wish, self.device, partial(self._stored, job), digests)
         shelf = self._shelf(job, way) if way else None
         computed = 0
         if shelf is None or _missing(shelf, digests):
-            wish = Wish(way.engine, way.batch_size) if way else self._wish
+            wish = way.again() if way else self._wish
             way, shelf, computed = self._compute(job, wish, digests)
         self.way = self.way or way
         places = shelf.claim(digests)
@@ -244,7 +243,6 @@ class Feed:
     def _compute_in(
         self, batch: int, job: _Job, wish: Wish, digests: Sequence[bytes]
     ) -> tuple[Way, Shelf, int]:
-        self._network.eval()
         first = self._items.placed(job.items[:batch], batch)
         known, rows = f"{job.keys.name()} {batch}", len(set(digests))
         whole = FromStored(self.inputs.prepare, self._network.backbone)
@@ -277,7 +275,12 @@ class _Job:
 
     def key(self, way: Way, device: torch.device) -> str:
         """The key of the shelf for one way."""
-        return self.items[0][1].key(self.keys.key(way.identity(device), way.batch_size))
+        return self.items[0][1].key(_key(self.keys, way, device))
+
+
+def _key(keys: PrefixKeys, way: Way, device: torch.device) -> str:
+    """Of what is computed of plain pictures in this way."""
+    return keys.key(way.identity(device), way.batch_size)
 
 
 def _name(keys: PrefixKeys, views: Sequence[View], rows: IntArray) -> str:

@@ -41,6 +41,15 @@ class Way:
         """Name, library, device and number type of the engine."""
         return engine_identity(self.engine, device)
 
+    def again(self) -> Wish:
+        """A wish for this way alone."""
+        return Wish(self.engine, self.batch_size)
+
+    def above(self) -> Wish:
+        """What suits the few blocks above such a prefix: nothing that is dear to prepare."""
+        engine = ENGINES[self.engine].slower if self.engine in DEAR else self.engine
+        return Wish(engine, self.batch_size)
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -53,11 +62,6 @@ class Wish:
 
     engine: str = AUTO
     batch_size: int | None = None
-
-    def above(self) -> Wish:
-        """What suits the few blocks above a prefix of this way: nothing that is dear to prepare."""
-        dear = self.engine in DEAR
-        return Wish(ENGINES[self.engine].slower, self.batch_size) if dear else self
 
     def ways(self, device: torch.device) -> Iterator[Way]:
         """All ways that fulfil it on this device, the likeliest first."""
