@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from graft.bank import way as way_file
+from graft.bank import feed as feed_file
 from graft.bank.feed import Feed
 from graft.bank.key import PLAIN, View
 from graft.bank.source import Source, Views, open_source
@@ -168,7 +168,7 @@ def test_views_use_the_engine_that_the_plain_pictures_prepared(
         prepared.append(len(first))
         return sound("eager", prefix, first)
 
-    monkeypatch.setattr(way_file, "chosen_engine", prepare)
+    monkeypatch.setattr(feed_file, "chosen_engine", prepare)
     network = make_network()
     feed = make_feed(network)
     opened(network, feed, 3, rows_of(*range(20)))

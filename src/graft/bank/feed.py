@@ -21,7 +21,7 @@ from graft.bank.inputs import Inputs
 from graft.bank.key import PLAIN, PrefixKeys, View, prefix_keys
 from graft.bank.store import Shelf, open_shelf
 from graft.bank.stored import StoredOutputs
-from graft.bank.way import ReadyEngine, Way, Wish, chosen_batch, halved, stored_way
+from graft.bank.way import ReadyEngine, Way, Wish, chosen_batch, chosen_engine, halved, stored_way
 from graft.engines import ENGINES, OutOfMemory, memory_watched
 from graft.memory import give_back
 from graft.network import Network, Split
@@ -246,7 +246,8 @@ class Feed:
         first = self._items.placed(job.items[:batch], batch)
         known, rows = f"{job.keys.name()} {batch}", len(set(digests))
         whole = FromStored(self.inputs.prepare, self._network.backbone)
-        engine = self.ready.get(known, wish, job.prefix, first, rows, self.warnings, whole)
+        prepare = partial(chosen_engine, wish, job.prefix, first, rows, self.warnings, whole)
+        engine = self.ready.get(known, wish, prepare)
         way = Way(engine.name, batch)
         shelf = self._shelf(job, way)
         missing = [job.items[at] for at in _missing(shelf, digests)]

@@ -111,32 +111,17 @@ class ReadyEngine:
         self._known = ""
         self._engine: Engine | None = None
 
-    def get(
-        self,
-        known: str,
-        wish: Wish,
-        prefix: nn.Module,
-        inputs: Tensor,
-        rows: int,
-        warnings: list[str],
-        whole: nn.Module,
-    ) -> Engine:
-        """The engine for `rows` rows, checked on a real batch: the ready one, or a new one.
+    def get(self, known: str, wish: Wish, prepare: Callable[[], Engine]) -> Engine:
+        """The ready engine where it serves, or a new one.
 
         Args:
             known: Tells this prefix and batch size from others.
-            wish: Its engine is taken, or a substitute where it fails, with a warning.
-            prefix: Frozen.
-            inputs: (B, ...) the first batch.
-            rows: How many are to be computed.
-            warnings: Gets a sentence about every engine that failed.
-            whole: What a run computes of these inputs in the end. Its cost decides what an engine
-                is worth, so that the blocks above the prefix get one that suits them too.
+            wish: Whose engine it must be.
+            prepare: Gives a new one; see `chosen_engine`.
         """
         if self._engine and known == self._known and wish.engine in (AUTO, self._engine.name):
             return self._engine
-        engine = chosen_engine(wish, prefix, inputs, rows, warnings, whole)
-        self._known, self._engine = known, engine
+        self._known, self._engine = known, prepare()
         return self._engine
 
     def release(self) -> None:
@@ -152,7 +137,17 @@ def chosen_engine(
     warnings: list[str],
     whole: nn.Module,
 ) -> Engine:
-    """A new engine; see `ReadyEngine.get`."""
+    """A new engine, checked on a real batch.
+
+    Args:
+        wish: Its engine is taken, or a substitute where it fails, with a warning.
+        prefix: Frozen.
+        inputs: (B, ...) the first batch.
+        rows: How many are to be computed.
+        warnings: Gets a sentence about every engine that failed.
+        whole: What a run computes of these inputs in the end. Its cost decides what an engine is
+            worth, so that the blocks above the prefix get one that suits them too.
+    """
     if wish.engine == AUTO:
         return fastest(prefix, inputs, rows, work_of(whole, inputs[:1]), warnings.append)
     return first_sound(wish.engine, prefix, inputs, warnings.append)
