@@ -57,8 +57,8 @@ def test_a_factor_must_be_clearly_better() -> None:
 
 
 def test_a_handful_of_rows_and_very_many_do_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert can_tell([held(15)])
-    assert not can_tell([held(14)])
+    assert can_tell([held(6)])
+    assert not can_tell([held(5)])
     monkeypatch.setattr(sureness, "MOST_ROWS", 59)
     assert not can_tell([held(60)])
 

@@ -13,8 +13,12 @@ from graft.types import FloatArray, IntArray
 
 MOST_ROWS = 2000
 """With more held-out rows the penalty itself makes a head as sure as it should be."""
-FEWEST_A_CLASS = 5
-"""Below so many held-out rows a class, rows that happen to be right make a head too sure."""
+FEWEST_A_CLASS = 2
+"""With fewer held-out rows a class nothing is told.
+
+Measured beside 5, points of accuracy and log loss with 2, 3 and 4 rows a class (20 draws): MiniLM's
+texts 0.2 ± 0.1 (0.98 for 1.14), 0.5 ± 0.2 (0.85, 0.82), 0.8 ± 0.2 (0.73, 0.73); digits 0.0 ± 0.1
+(0.26, 0.24), 0.0 ± 0.1, 0.0 ± 0.2 (0.14, 0.13)."""
 LOWEST, HIGHEST = np.log(0.05), np.log(100.0)
 ACCURACY = 0.01
 
