@@ -147,7 +147,7 @@ def test_position_embeddings_are_resampled_to_another_size(native_folder: Folder
     assert again.config["model_args"]["img_size"] == [32, 32]
 
 
-@pytest.mark.parametrize(("name", "size"), [("test_vit", 7), ("inception_v3", 16)])
+@pytest.mark.parametrize(("name", "size"), [("test_vit", 7), ("inception_v3", 16), ("bundled", 15)])
 def test_a_size_that_does_not_fit_is_refused(name: str, size: int) -> None:
     with pytest.raises(BackboneError) as caught:
         load_backbone(name, weights="random", size=size)

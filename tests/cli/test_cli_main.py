@@ -107,6 +107,8 @@ def test_predict_prints_a_row_per_input_and_some_may_fail(
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 6
     assert "1 of 6 inputs could not be read" in captured.err
+    assert _run(["predict", run_folder, "bad.png"]) == 2
+    assert "1 of 1 inputs could not be read" in capsys.readouterr().err
 
 
 def test_predict_takes_lines_of_standard_input(

@@ -219,6 +219,7 @@ def _wrapped(
             allowed="whole numbers above 0",
             next="copy or download the folder again, or give --size",
         )
+    _check_side(source, model, min(spec.size))
     config = timm_models.timm_config(model, source.architecture, args, spec)
     backbone = Backbone(
         model,
@@ -228,6 +229,16 @@ def _wrapped(
         origin=Origin(source.name, source.architecture, origin, config),
     )
     return backbone.eval()
+
+
+def _check_side(source: _Source, model: nn.Module, side: int) -> None:
+    least = timm_models.smallest_side(model)
+    if side < least:
+        raise BackboneError(
+            f"--size {side} is too small for the backbone '{source.shown}'",
+            allowed=f"pictures of at least {least} x {least} pixels, by its own configuration",
+            next=f"give --size {least} or more, or leave it out; smaller pictures are enlarged",
+        )
 
 
 def _width(model: nn.Module, name: str, shape: tuple[int, int, int]) -> int:

@@ -273,6 +273,13 @@ def preprocessing(model: nn.Module, size: tuple[int, int] | None) -> PreprocessS
         ) from error
 
 
+def smallest_side(model: nn.Module) -> int:
+    """The least side of a picture, in pixels, that the checkpoint's configuration names; else 1."""
+    declared = _cfg(model).get("min_input_size")
+    sides = declared[1:] if isinstance(declared, (list, tuple)) else ()
+    return max((side for side in sides if isinstance(side, int)), default=1)
+
+
 def _preprocessing(config: Json, size: tuple[int, int] | None) -> PreprocessSpec:
     channels, height, width = config["input_size"]
     interpolation = config["interpolation"]

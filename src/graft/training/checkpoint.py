@@ -110,6 +110,8 @@ def _read(path: Path) -> Json:
         NOT_WHOLE: It is not.
     """
     content = json.loads(plain(path / STATE).read_bytes())
+    if not isinstance(content, dict):
+        raise ValueError("the state is no table")
     digest = content.pop("digest")
     with plain(path / TENSORS).open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
