@@ -176,3 +176,16 @@ def test_page_and_markdown_carry_the_same_figures(built: Json, rows: list[Json])
 def _without_drawings(section: Json) -> Json:
     drawn = ("charts", "strip")  # whose numbers stand in tables of their own
     return {**section, "blocks": [b for b in section["blocks"] if b["kind"] not in drawn]}
+
+
+def test_texts_are_not_told_of_pixels() -> None:
+    built = result()
+    assert "pixels" in Page(render_html(summarize(built, history(), {}))).text
+    built["preprocess"] = {
+        "modality": "text",
+        "max_length": 256,
+        "long": "head-tail",
+        "pooling": "unit-mean",
+    }
+    shown = Page(render_html(summarize(built, history(), {}))).text
+    assert "at most 256 tokens, longer texts: head-tail, pooling: unit-mean" in shown

@@ -124,7 +124,8 @@ def _kind_of_numbers(texts: Sequence[str], column: str) -> Kind:
             f"Column '{column}' holds {len(counts)} different whole numbers in {len(texts)} rows: "
             "classes or a quantity?",
             allowed="--task classification or --task regression",
-            next="say which",
+            next="say which, and of several label columns for each: "
+            "--task classification,regression",
         )
     return "classification"
 

@@ -127,6 +127,8 @@ def _preprocess(fields: Json) -> str:
         return "not recorded"
     if word(fields, "modality") == "translation":
         return _pairs(fields)
+    if word(fields, "modality") == "text":
+        return _texts(fields)
     said = [
         f"{dimensions(items(fields, 'size'))} pixels",
         f"{word(fields, 'crop_mode', 'crop')} {word(fields, 'crop_pct')}".strip(),
@@ -136,6 +138,16 @@ def _preprocess(fields: Json) -> str:
         f"std {_numbers(fields, 'std')}",
     ]
     return ", ".join(item for item in said if item)
+
+
+def _texts(fields: Json) -> str:
+    """How texts are prepared, and how their tokens become one row of features."""
+    said = [
+        f"at most {whole(number(fields, 'max_length'))} tokens",
+        f"longer texts: {word(fields, 'long')}",
+        f"pooling: {word(fields, 'pooling')}",
+    ]
+    return ", ".join(said)
 
 
 def _pairs(fields: Json) -> str:
