@@ -85,7 +85,7 @@ def test_every_setting_reaches_the_recipe(monkeypatch: pytest.MonkeyPatch) -> No
         "sampling": "balanced", "labels": "a,b", "balance": "none", "regression_loss": "huber",
         "loss": "focal:1", "source_language": "en", "target_language": "de", "prefix": "p",
         "beams": 2, "length_penalty": 0.5, "views": 3, "order": "low,high", "bad_files": 0.5,
-        "micro_batch": 4,
+        "micro_batch": 4, "precision": "float32",
     }  # fmt: skip
     assert set(values) == set(Recipe.model_fields)
     seen: list[Recipe] = []

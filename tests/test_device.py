@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graft.device import half_precision, pick_device, precision, training_precision
+from graft import device as device_file
+from graft.device import (
+    check_precision,
+    frozen_precisions,
+    half_precision,
+    has_bfloat16,
+    pick_device,
+    precision,
+    training_precision,
+)
 from graft.errors import ResourceError, UnknownNameError
 
 
@@ -62,3 +71,50 @@ def test_a_processor_computes_in_float32() -> None:
     with precision(torch.device("cpu")):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
         assert not torch.is_autocast_enabled("cpu")
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"avx512_bf16": True, "avx512_vnni": True}, True),
+        ({"amx_bf16": True}, True),
+        ({"avx512_bf16": False, "avx512_vnni": True}, False),
+        ({}, False),
+    ],
+)
+def test_a_processor_has_bfloat16_where_its_instructions_say_so(
+    told: dict[str, bool], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: told, raising=False)
+    assert has_bfloat16(torch.device("cpu")) == expected
+    assert not has_bfloat16(torch.device("mps"))
+
+
+def test_bfloat16_on_a_processor_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_file, "has_bfloat16", lambda device: True)
+    cpu = torch.device("cpu")
+    assert training_precision(cpu) == training_precision(cpu, "float32") == "float32"
+    assert frozen_precisions(cpu) == frozen_precisions(cpu, "float32") == ("float32",)
+    assert training_precision(cpu, "bfloat16") == "bfloat16"
+    assert frozen_precisions(cpu, "bfloat16") == ("float32", "bfloat16")
+    with precision(cpu, "bfloat16"):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+
+
+def test_a_gpu_can_be_kept_to_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    gpu = torch.device("cuda")
+    assert training_precision(gpu) == "bfloat16"
+    assert training_precision(gpu, "float32") == "float32"
+    assert frozen_precisions(gpu) == ("float32", "float16")
+    assert frozen_precisions(gpu, "float32") == ("float32",)
+
+
+def test_a_precision_that_cannot_be_had_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_file, "has_bfloat16", lambda device: False)
+    check_precision("auto", torch.device("cpu"))
+    with pytest.raises(ResourceError, match="no instructions for bfloat16"):
+        check_precision("bfloat16", torch.device("cpu"))
+    with pytest.raises(UnknownNameError) as caught:
+        check_precision("float16", torch.device("cpu"))
+    assert caught.value.allowed == "auto, float32, bfloat16"

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 import graft.run as run_file
+from graft import device as device_file
 from graft.backbones.load import load_backbone
 from graft.bank.source import Source
 from graft.data import read
@@ -242,6 +243,22 @@ def test_another_seed_is_another_run(photos: Path, tiny: Json, tmp_path: Path) -
         for seed in (0, 1)
     ]
     assert bytes_of(found[0]) != bytes_of(found[1])
+
+
+def test_bfloat16_trains_and_leaves_an_ordinary_model(
+    photos: Path, tiny: Json, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_file, "has_bfloat16", lambda device: True)  # or emulates it
+    settings = {**tiny, "data": str(photos), "strategy": "top-k:2", "epochs": 1}
+    plain = run(Recipe(**settings), out=tmp_path / "plain")
+    recipe = Recipe(**settings, precision="bfloat16")
+    found, again = (run(recipe, out=tmp_path / name) for name in ("one", "two"))
+    assert found.result["precision"] == "bfloat16"
+    assert read_recipe(tmp_path / "one" / "recipe.yaml", {}).precision == "bfloat16"
+    assert bytes_of(found) == bytes_of(again) != bytes_of(plain)
+    weights = found.network.state_dict().values()
+    assert {t.dtype for t in weights if t.is_floating_point()} == {torch.float32}
+    load(tmp_path / "one")  # which scores its golden answers again
 
 
 def test_without_validation_the_last_epoch_counts(photos: Path, tiny: Json, tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def fit(
     storage: str | None = None,
     engine: str | None = None,
     prefix_batch: int | None = None,
+    precision: str | None = None,
     threads: int | None = None,
     budget: str | None = None,
     compare: bool = False,
@@ -152,8 +153,10 @@ def fit(
         device: `auto`, `cpu`, `cuda` or `mps`.
         storage: Type in which the bank keeps frozen outputs: `float32` or `float16`.
         engine: What computes frozen blocks: `auto`, `eager`, `folded`, `packed`, `onnxruntime`,
-            `half` or `compiled`.
+            `half`, `bfloat16` or `compiled`.
         prefix_batch: Rows that frozen blocks compute at a time; None takes what fits into memory.
+        precision: `auto`, `float32`, or `bfloat16` for gradient training and frozen blocks of
+            pictures, where the hardware has it.
         threads: CPU threads.
         budget: Time for the search, `90s`, `10m` or `1h`; `backbone` may then name several,
             separated by commas, and without one those that need no network are candidates.

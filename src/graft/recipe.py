@@ -79,9 +79,12 @@ class Recipe(BaseModel):
         device: `auto`, `cpu`, `cuda` or `mps`.
         storage: Type in which the bank keeps frozen outputs: `float32` or `float16`.
         engine: What computes frozen blocks: `auto`, `eager`, `folded`, `packed`, `onnxruntime`,
-            `half` or `compiled`; `auto` takes the one whose values are in the bank, or the fastest.
+            `half`, `bfloat16` or `compiled`; `auto` takes the one whose values are in the bank, or
+            the fastest in float32, on GPUs in float16 too.
         prefix_batch: Rows that frozen blocks compute at a time; None takes what fits into memory.
             Texts: of up to 16 tokens; of longer ones as many as have the same number of tokens.
+        precision: `auto`, `float32`, or `bfloat16` for gradient training and frozen blocks of
+            pictures; `auto` is bfloat16 on GPUs that have it, and float32 elsewhere.
         threads: CPU threads; None takes what PyTorch takes and writes it down.
     """
 
@@ -135,6 +138,7 @@ class Recipe(BaseModel):
     storage: str = "float32"
     engine: str = "auto"
     prefix_batch: int | None = Field(default=None, ge=1, le=4096)
+    precision: str = "auto"
     threads: int | None = Field(default=None, ge=1)
 
     def to_yaml(self) -> str:

@@ -133,6 +133,15 @@ def test_nothing_stored_is_no_way() -> None:
     assert [way.batch_size for way in Wish("eager").ways(CPU)] == [64, 32, 16, 8, 4, 2, 1]
 
 
+def test_values_in_other_numbers_are_used_only_where_they_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine_file, "has_bfloat16", lambda device: True)
+    assert "bfloat16" not in {way.engine for way in Wish().ways(CPU)}
+    both = {way.engine for way in Wish(numbers=("float32", "bfloat16")).ways(CPU)}
+    assert {"bfloat16", "eager", "packed"} <= both
+
+
 def test_engines_read_what_is_stored_and_prepare_it_themselves(
     make_network: MakeNetwork, make_feed: MakeFeed
 ) -> None:

@@ -115,3 +115,21 @@ def test_the_real_race_ends_with_a_sound_engine(
     with torch.no_grad():
         expected = network.backbone(inputs)
     assert torch.allclose(engine(inputs), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("working", "chosen"), [(("packed", "bfloat16"), "bfloat16"), (("packed",), "packed")]
+)
+def test_bfloat16_is_taken_where_it_is_asked_for(
+    working: tuple[str, ...],
+    chosen: str,
+    make_network: MakeNetwork,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch, dict.fromkeys(working, 1.0))
+    notes: list[str] = []
+    numbers = ("float32", "bfloat16")
+    backbone = make_network().backbone
+    assert fastest(backbone, INPUTS, 20, MUCH, notes.append, numbers).name == chosen
+    assert clock.built == ["bfloat16", "packed"][: 1 + (chosen == "packed")]
+    assert len(notes) == (chosen == "packed")

@@ -82,14 +82,16 @@ def test_onnx_runtime_agrees_in_between(make_network: MakeNetwork) -> None:
     agrees("onnxruntime", make_network().split(2).prefix, pictures())
 
 
-def test_half_precision_is_recorded_in_half_precision(make_network: MakeNetwork) -> None:
-    """What a GPU gets; a CPU can run it too, only slowly."""
+@pytest.mark.parametrize("name", ["half", "bfloat16"])
+def test_half_precision_is_recorded_in_half_precision(name: str, make_network: MakeNetwork) -> None:
+    """What a GPU gets, and a CPU that asks for it; any CPU can run them, only slowly."""
     network = make_network()
     with torch.no_grad():
         expected = network.backbone(pictures())
-    found = sound("half", network.backbone, pictures())(pictures())
+    found = sound(name, network.backbone, pictures())(pictures())
+    assert found.dtype == torch.float32
     difference = float((found - expected).abs().max()) / float(expected.abs().max())
-    assert 0 < difference <= ENGINES["half"].tolerance
+    assert 0 < difference <= ENGINES[name].tolerance
 
 
 class Shared(nn.Module):

@@ -58,14 +58,19 @@ class Wish:
     Attributes:
         engine: A name, or `auto`.
         batch_size: Rows, or None for what fits.
+        numbers: Types in which an engine that is not named may compute.
     """
 
     engine: str = AUTO
     batch_size: int | None = None
+    numbers: tuple[str, ...] = ("float32",)
 
     def ways(self, device: torch.device) -> Iterator[Way]:
         """All ways that fulfil it on this device, the likeliest first."""
-        engines = [*reversed(available(device))] if self.engine == AUTO else [self.engine]
+        engines = [self.engine]
+        if self.engine == AUTO:
+            known = reversed(available(device))
+            engines = [name for name in known if ENGINES[name].number in self.numbers]
         halvings = [LARGEST_BATCH >> power for power in range(LARGEST_BATCH.bit_length())]
         for size in [self.batch_size] if self.batch_size else halvings:
             for engine in engines:
@@ -149,7 +154,8 @@ def chosen_engine(
             worth, so that the blocks above the prefix get one that suits them too.
     """
     if wish.engine == AUTO:
-        return fastest(prefix, inputs, rows, work_of(whole, inputs[:1]), warnings.append)
+        work = work_of(whole, inputs[:1])
+        return fastest(prefix, inputs, rows, work, warnings.append, wish.numbers)
     return first_sound(wish.engine, prefix, inputs, warnings.append)
 
 

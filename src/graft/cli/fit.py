@@ -148,7 +148,15 @@ def fit(
     engine: Annotated[
         str | None,
         typer.Option(
-            help="For frozen blocks: eager, folded, packed, onnxruntime, half, compiled. [auto]"
+            help="For frozen blocks: eager, folded, packed, onnxruntime, half, bfloat16, compiled. "
+            "[auto]"
+        ),
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            help="float32, or bfloat16 where the hardware has it. [bfloat16 on such GPUs, else "
+            "float32]"
         ),
     ] = None,
     prefix_batch: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from time import perf_counter
 
 import torch
@@ -33,13 +33,19 @@ MARGIN = 0.95
 
 
 def fastest(
-    prefix: nn.Module, inputs: Tensor, rows: int, work: Work, notes: Callable[[str], None]
+    prefix: nn.Module,
+    inputs: Tensor,
+    rows: int,
+    work: Work,
+    notes: Callable[[str], None],
+    numbers: Collection[str] = ("float32",),
 ) -> Engine:
     """The engine for `rows` rows, checked against eager.
 
     Little work is done eagerly, more by the folded graph (packed on CPUs), without a measurement,
     so that equal data get equal engines. Where the work is so much that an export or a
-    compilation can pay, the contenders are timed on a real batch and the fastest is taken.
+    compilation can pay, the contenders are timed on a real batch and the fastest is taken. Where
+    bfloat16 was asked for it is taken without a race: whoever asks knows that it gains.
 
     Args:
         prefix: Frozen.
@@ -47,17 +53,22 @@ def fastest(
         rows: How many rows are to be computed.
         work: Cost of one row.
         notes: Told a sentence about every engine that failed.
+        numbers: Types that it may compute in.
     """
     kind, total = inputs.device.type, work.effort * rows
     if inputs.ndim != 4 or total < WORTH_FOLDING.get(kind, float("inf")):
         return sound("eager", prefix, inputs)
-    best = first_sound(_standard(inputs.device), prefix, inputs, notes)
+    standard = "bfloat16" if "bfloat16" in numbers else _standard(inputs.device)
+    best = first_sound(standard, prefix, inputs, notes)
+    if best.name == "bfloat16":
+        return best
     if rows < FEWEST_BATCHES * len(inputs):
         return best
     contenders = [
         name
         for name in available(inputs.device)
         if total >= WORTH_TRYING.get(name, {}).get(kind, float("inf"))
+        and ENGINES[name].number in numbers
     ]
     rivals = [*_sound_ones(contenders, prefix, inputs, notes)]
     return _race([best, *rivals], inputs) if rivals else best

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from types import MappingProxyType
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule
 
+from graft.device import has_bfloat16
 from graft.engines import onnx
 from graft.engines.failure import EngineFailed
 from graft.engines.fold import fold, in_place
@@ -88,6 +90,12 @@ def _half(prefix: nn.Module, inputs: Tensor) -> Run:
     return _channels_last(in_place(fold(graph)))
 
 
+def _bfloat16(prefix: nn.Module, inputs: Tensor) -> Run:
+    with torch.autocast(inputs.device.type, dtype=torch.bfloat16, cache_enabled=False):
+        graph = trace(prefix, inputs)
+    return _channels_last(in_place(fold(graph)))
+
+
 def _compiled(prefix: nn.Module, inputs: Tensor) -> Run:
     return _channels_last(torch.compile(fold(trace(prefix, inputs)), dynamic=False))
 
@@ -109,6 +117,8 @@ ENGINES: Mapping[str, Kind] = MappingProxyType(
         "packed": Kind(_packed, ("cpu",)),
         "onnxruntime": Kind(_onnxruntime, ("cpu",), slower="packed"),
         "half": Kind(_half, ("cuda",), tolerance=1e-2, number="float16"),
+        # Numbers of eight binary digits.
+        "bfloat16": Kind(_bfloat16, ("cpu",), "packed", tolerance=2e-2, number="bfloat16"),
         "compiled": Kind(_compiled, ("cpu", "cuda")),
     }
 )
@@ -120,7 +130,11 @@ def available(device: torch.device) -> tuple[str, ...]:
     >>> available(torch.device("cpu"))[:2]
     ('eager', 'folded')
     """
-    present = {"packed": can_pack, "onnxruntime": onnx.installed}
+    present: dict[str, Callable[[], bool]] = {
+        "packed": can_pack,
+        "onnxruntime": onnx.installed,
+        "bfloat16": partial(has_bfloat16, device),
+    }
     return tuple(
         name
         for name, kind in ENGINES.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graft.bank.store import STORAGE
 from graft.data.kinds import kinds_named
-from graft.device import pick_device
+from graft.device import check_precision, pick_device
 from graft.engines import check_engine
 from graft.errors import unknown_name
 from graft.heads.build import build_head
@@ -43,6 +43,8 @@ def check_names(recipe: Recipe) -> None:
     parse_mix(recipe.mix)
     loss_settings(recipe)
     build_head(recipe.head, 1, 2)
-    check_engine(recipe.engine, pick_device(recipe.device))
+    device = pick_device(recipe.device)
+    check_engine(recipe.engine, device)
+    check_precision(recipe.precision, device)
     if recipe.strategy is not None:
         build_strategy(recipe.strategy)

@@ -59,7 +59,7 @@ class Ground:
 
     def loss(self, batch: Batch) -> Tensor:
         """The loss of a batch."""
-        with precision(self.rows.device):
+        with precision(self.rows.device, self.rows.options.precision):
             suffix, objective = self.rows.source.suffix, self.objective
             losses = (
                 self.mixer.losses(objective, suffix, batch)

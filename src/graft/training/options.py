@@ -35,6 +35,7 @@ class TrainingOptions:
         seed: Orders batches and draws augmentations.
         by_tokens: Whether batches hold as many tokens as `batch_size` rows of mean length,
             instead of that many rows.
+        precision: A name of `graft.device.PRECISIONS`.
     """
 
     batch_size: int = 32
@@ -52,6 +53,7 @@ class TrainingOptions:
     clip: float = 1.0
     seed: int = 0
     by_tokens: bool = False
+    precision: str = "auto"
 
 
 def class_weighting(recipe: Recipe) -> str:
@@ -100,4 +102,5 @@ def training_options(recipe: Recipe) -> TrainingOptions:
         clip=recipe.clip,
         seed=recipe.seed,
         by_tokens=recipe.task == "translation",
+        precision=recipe.precision,
     )

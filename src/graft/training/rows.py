@@ -73,7 +73,7 @@ class Rows:
 
         def validate() -> Scores:
             network.eval()
-            with precision(self.device):
+            with precision(self.device, self.options.precision):
                 return objective.score(suffix, batches.epoch(0))
 
         return validate
