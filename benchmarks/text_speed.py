@@ -1,6 +1,6 @@
 """How long training on texts takes beside the Trainer of transformers, as its users write it.
 
-    python -m benchmarks.text_speed [--workloads full lora frozen top] [--texts 400]
+    python -m benchmarks.text_speed [--workloads full lora frozen top bfloat16] [--texts 400]
         [--tests 400] [--rounds 3]
 
 MiniLM, batch 16, texts of mixed length (28 tokens on average) cut from package descriptions, six
@@ -61,7 +61,13 @@ def write_texts(path: Path, count: int, tests: int = 0) -> None:
 
 
 def graft_fit(
-    table: Path, seed: int, strategy: str, epochs: int, *, cached: bool = True
+    table: Path,
+    seed: int,
+    strategy: str,
+    epochs: int,
+    *,
+    cached: bool = True,
+    precision: str = "float32",
 ) -> Figures:
     """One command of graft."""
     import graft
@@ -86,6 +92,7 @@ def graft_fit(
         batch_size=BATCH,
         validation=0.0,
         seed=seed,
+        precision=precision,
         out=table.parent / f"run-{time.time()}",
     )
     result = model.result
@@ -103,6 +110,7 @@ def trainer_fit(
     padding: str = "batch",
     frozen: bool = False,
     lora: int = 0,
+    bfloat16: bool = False,
 ) -> Figures:
     """The Trainer of transformers."""
     from transformers import (
@@ -158,6 +166,7 @@ def trainer_fit(
         save_strategy="no",
         report_to=[],
         use_cpu=True,
+        bf16=bfloat16,
         disable_tqdm=True,
     )
     trainer = Trainer(
@@ -188,6 +197,15 @@ WORKLOADS: Mapping[str, Mapping[str, Callable[[Path, int], Figures]]] = {
     "frozen": {
         "graft linear-probe": partial(graft_fit, strategy="linear-probe", epochs=10),
         "Trainer, frozen": partial(trainer_fit, epochs=10, frozen=True),
+    },
+    "bfloat16": {
+        "graft full": partial(graft_fit, strategy="full", epochs=2, precision="bfloat16"),
+        "Trainer, grouped by length": partial(
+            trainer_fit, epochs=2, padding="grouped", bfloat16=True
+        ),
+        "Trainer, padded by batch": partial(trainer_fit, epochs=2, bfloat16=True),
+        "graft lora:8": partial(graft_fit, strategy="lora:8", epochs=2, precision="bfloat16"),
+        "Trainer, LoRA": partial(trainer_fit, epochs=2, lora=8, bfloat16=True),
     },
     "top": {
         "graft top-k:2": partial(graft_fit, strategy="top-k:2", epochs=5),

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from benchmarks.speed.bfloat16 import with_bfloat16
 from benchmarks.speed.environments import PACKAGES, REPOSITORY, set_up
 from benchmarks.speed.machine import describe
 from benchmarks.speed.measure import BenchError
@@ -61,6 +62,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--quick", action="store_true", help="tiny sizes, one round")
     for name in SIZES:
         made.add_argument(f"--{name.replace('_', '-')}", type=int)
+    made.add_argument(
+        "--bfloat16", action="store_true", help="also in bfloat16, on processors that have it"
+    )
     made.add_argument("--only", default="", help="comma-separated parts of variant names")
     made.add_argument("--out", type=Path, help="folder of the results")
     return made
@@ -96,7 +100,10 @@ def main() -> int:
     machine, status = describe(), 0
     for name in WORKLOADS if given.what == "all" else [given.what]:
         settings = settings_for(name, given)
-        workload = only(WORKLOADS[name](settings), given.only)
+        workload = WORKLOADS[name](settings)
+        if given.bfloat16:
+            workload = with_bfloat16(workload)
+        workload = only(workload, given.only)
 
         def keep(
             rows: list[Row], workload: Workload = workload, settings: Settings = settings

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.speed.__main__ import DEFAULTS, QUICK, only, parser, settings_for
+from benchmarks.speed.bfloat16 import with_bfloat16
 from benchmarks.speed.environments import IMPORTS, PACKAGES
 from benchmarks.speed.measure import BenchError, Timing, run_timed
 from benchmarks.speed.peers.common import read_cifar
@@ -165,6 +166,36 @@ WORKLOAD = Workload(
     ((Variant("graft", "graft", ()),), (Variant("peer", "keras", ()),)),
     (FASTER, Figure("never run", Term("rate", ("x",)), None, 1)),
 )
+
+
+def test_bfloat16_stands_beside_float32() -> None:
+    cold = Variant("graft, cold", "graft", ("fit",), cold=True)
+    again, loop = Variant("graft, again", "graft", ()), Variant("PyTorch loop", "graft", ("loop",))
+    keras = Variant("Keras", "keras", ())
+    by = {name: Term("seconds", (name,)) for name in ("graft, cold", "PyTorch loop", "Keras")}
+    figures = (
+        Figure("loop", by["PyTorch loop"], by["graft, cold"], 2),
+        Figure("Keras", by["Keras"], by["graft, cold"], 3),
+        Figure("loop alone", by["PyTorch loop"], None, 3),
+    )
+    found = with_bfloat16(Workload("w", "", ((cold, again), (loop,), (keras,)), figures))
+    extra = [group[0] for group in found.groups[3:]]
+    assert [variant.name for variant in extra] == [
+        "graft, cold, bfloat16",
+        "PyTorch loop, bfloat16",
+    ]
+    assert extra[0].cold
+    assert extra[0].command == ("fit", "--precision", "bfloat16")
+    sides = [
+        (figure.text, figure.over.variants, figure.under.variants)
+        for figure in found.figures[3:]
+        if figure.under
+    ]
+    ours = ("graft, cold, bfloat16",)
+    assert sides == [
+        ("loop, bfloat16", ("PyTorch loop, bfloat16",), ours),
+        ("Keras, bfloat16", ("Keras",), ours),
+    ]
 
 
 def test_only_keeps_whole_groups() -> None:

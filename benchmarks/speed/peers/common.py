@@ -37,6 +37,7 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     made.add_argument("--weights", type=Path, required=True)
     made.add_argument("--epochs", type=int, default=10)
     made.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    made.add_argument("--bfloat16", action="store_true", help="PyTorch loops: under autocast")
     return made
 
 

@@ -19,6 +19,7 @@ def fit(
     optimizer: torch.optim.Optimizer,
     epochs: int,
     training_mode: Callable[[], object],
+    bfloat16: bool = False,
 ) -> list[float]:
     """Train with cross-entropy, validate after each epoch; returns the seconds of each epoch."""
     loss_of = nn.CrossEntropyLoss()
@@ -28,18 +29,20 @@ def fit(
         training_mode()
         for pictures, targets in train:
             optimizer.zero_grad()
-            loss_of(model(pictures), targets).backward()
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
+                loss = loss_of(model(pictures), targets)
+            loss.backward()
             optimizer.step()
-        accuracy(model, validation)
+        accuracy(model, validation, bfloat16=bfloat16)
         seconds.append(round(time.perf_counter() - begun, 3))
     return seconds
 
 
-def accuracy(model: nn.Module, batches: Batches) -> float:
+def accuracy(model: nn.Module, batches: Batches, *, bfloat16: bool = False) -> float:
     """Share of the rows that are classified rightly."""
     model.eval()
     right = rows = 0
-    with torch.no_grad():
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
         for pictures, targets in batches:
             right += int((model(pictures).argmax(dim=1) == targets).sum())
             rows += len(targets)

@@ -62,9 +62,10 @@ def main() -> None:
         epochs=given.epochs,
         # BatchNorm keeps its stored statistics, as is usual with few pictures.
         training_mode=lambda: (model.train(), backbone.eval()),
+        bfloat16=given.bfloat16,
     )
     tell(
-        accuracy=accuracy(model, test),
+        accuracy=accuracy(model, test, bfloat16=given.bfloat16),
         epochs=seconds,
         did=f"trains {given.unfreeze or 'nothing'} of the backbone and the head, 2 workers",
     )

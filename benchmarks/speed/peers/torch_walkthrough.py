@@ -41,8 +41,13 @@ def main() -> None:
         epochs=given.epochs,
         # Frozen BatchNorm uses its stored statistics, so the backbone stays in evaluation mode.
         training_mode=lambda: (model.train(), backbone.eval()),
+        bfloat16=given.bfloat16,
     )
-    tell(accuracy=accuracy(model, test), epochs=seconds, did="frozen backbone in every epoch")
+    tell(
+        accuracy=accuracy(model, test, bfloat16=given.bfloat16),
+        epochs=seconds,
+        did="frozen backbone in every epoch",
+    )
 
 
 if __name__ == "__main__":
