@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,6 +80,21 @@ def in_one_step(path: Path, text: str) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     flush_folder(path.parent)
+
+
+def system_error(problem: BaseException) -> OSError | None:
+    """The operating system's part in a failure, or None.
+
+    Libraries written in Rust, such as safetensors, raise errors of their own and tell the system's
+    number in the text.
+
+    >>> system_error(ValueError("I/O error: No space left on device (os error 28)")).errno
+    28
+    """
+    if isinstance(problem, OSError):
+        return problem
+    told = re.search(r"\(os error (\d+)\)", str(problem))
+    return OSError(int(told[1]), os.strerror(int(told[1]))) if told else None
 
 
 def is_full(problem: OSError) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
-from graft.errors import OutputError
+from graft.errors import OutputError, ResourceError
 from graft.export.folder import appearing
 
 
@@ -68,3 +69,18 @@ def test_what_is_not_ours_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         write(tmp_path / "file" / "model", "x")
     assert listing(tmp_path) == {"file": "z"}
+
+
+def test_a_full_disk_is_told_whoever_met_it(tmp_path: Path) -> None:
+    words = "Error while serializing: I/O error: No space left on device (os error 28)"
+    for problem in (SafetensorError(words), OSError(28, "No space left on device")):
+        with (
+            pytest.raises(ResourceError, match="disk is full"),
+            appearing(tmp_path / "model", "mark"),
+        ):
+            raise problem
+    with pytest.raises(OutputError, match="Permission"), appearing(tmp_path / "model", "mark"):
+        raise SafetensorError("I/O error: Permission denied (os error 13)")
+    with pytest.raises(SafetensorError), appearing(tmp_path / "model", "mark"):
+        raise SafetensorError("no weights")
+    assert list(tmp_path.iterdir()) == []

@@ -35,6 +35,7 @@ from graft.cli.console import messages, print_json
 from graft.cli.deferred import defer_compiler
 from graft.cli.waiting import choose_waiting
 from graft.errors import GraftError, OutputError, ResourceError, UserError
+from graft.files import is_full, system_error
 from graft.memory import (
     free_reserve,
     keep_within_limit,
@@ -152,15 +153,18 @@ def _machine_fault(problem: Exception) -> UserError | None:
     """The machine's part in a failure: memory, disk, permissions; None where it has none."""
     if ran_out(problem) or "out of memory" in str(problem):
         return out_of_memory("Memory ran out")
-    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+    system = system_error(problem)
+    if system is None:
+        return None
+    if is_full(system):
         return ResourceError(
-            f"The disk is full ({problem.filename or 'while writing'})",
+            f"The disk is full ({system.filename or 'while writing'})",
             allowed="room for the run folder and the bank",
             next="free some space, choose another --out, or move the bank with GRAFT_CACHE",
         )
-    if isinstance(problem, OSError) and problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if system.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(
-            f"{problem.filename or 'A file'} cannot be opened ({problem.strerror})",
+            f"{system.filename or 'A file'} cannot be opened ({system.strerror})",
             allowed="files and folders that you may read and write",
             next="change its permissions, or choose another place",
         )

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from graft.errors import OutputError, ResourceError
-from graft.files import flush_files, flush_folder, is_full
+from graft.errors import GraftError, OutputError, ResourceError
+from graft.files import flush_files, flush_folder, is_full, system_error
 
 
 @contextmanager
@@ -37,10 +37,13 @@ def appearing(folder: Path, marker: str) -> Iterator[Path]:
         flush_files(temporary)
         _take_place(temporary, folder)
         flush_folder(folder.parent)
-    except OSError as error:
-        if isinstance(error, OutputError):
+    except GraftError:
+        raise
+    except Exception as error:
+        system = system_error(error)
+        if system is None:
             raise
-        raise _unwritable(folder, error) from error
+        raise _unwritable(folder, system) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
