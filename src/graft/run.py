@@ -14,7 +14,7 @@ from graft.bank import bank_folder
 from graft.bank.bucketed import AnyFeed
 from graft.bank.source import open_source
 from graft.bank.way import Wish, with_way
-from graft.device import frozen_precisions, training_precision
+from graft.device import training_precision
 from graft.errors import DataError
 from graft.export.native import save_model
 from graft.memory import prepare_for_limit
@@ -174,7 +174,7 @@ def begin(
     recipe = resolve(recipe, network, prepared)
     phases = phases_for(str(recipe.strategy), network)
     device = next(network.parameters()).device
-    wish = Wish(recipe.engine, recipe.prefix_batch, frozen_precisions(device, recipe.precision))
+    wish = Wish(recipe.engine, recipe.prefix_batch, recipe.precision)
     feed = parts.open_feed(
         prepared.opened, prepared.digests, network, device, root, progress, recipe.storage, wish
     )

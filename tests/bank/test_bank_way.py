@@ -138,7 +138,7 @@ def test_values_in_other_numbers_are_used_only_where_they_are_asked_for(
 ) -> None:
     monkeypatch.setattr(engine_file, "has_bfloat16", lambda device: True)
     assert "bfloat16" not in {way.engine for way in Wish().ways(CPU)}
-    both = {way.engine for way in Wish(numbers=("float32", "bfloat16")).ways(CPU)}
+    both = {way.engine for way in Wish(precision="bfloat16").ways(CPU)}
     assert {"bfloat16", "eager", "packed"} <= both
 
 

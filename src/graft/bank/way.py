@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from graft.bank.store import Shelf
+from graft.device import frozen_precisions
 from graft.engines import (
     AUTO,
     DEAR,
@@ -58,19 +59,19 @@ class Wish:
     Attributes:
         engine: A name, or `auto`.
         batch_size: Rows, or None for what fits.
-        numbers: Types in which an engine that is not named may compute.
+        precision: In `graft.device.PRECISIONS`; for an engine that is not named.
     """
 
     engine: str = AUTO
     batch_size: int | None = None
-    numbers: tuple[str, ...] = ("float32",)
+    precision: str = "auto"
 
     def ways(self, device: torch.device) -> Iterator[Way]:
         """All ways that fulfil it on this device, the likeliest first."""
         engines = [self.engine]
         if self.engine == AUTO:
-            known = reversed(available(device))
-            engines = [name for name in known if ENGINES[name].number in self.numbers]
+            numbers, known = frozen_precisions(device, self.precision), reversed(available(device))
+            engines = [name for name in known if ENGINES[name].number in numbers]
         halvings = [LARGEST_BATCH >> power for power in range(LARGEST_BATCH.bit_length())]
         for size in [self.batch_size] if self.batch_size else halvings:
             for engine in engines:
@@ -154,8 +155,8 @@ def chosen_engine(
             worth, so that the blocks above the prefix get one that suits them too.
     """
     if wish.engine == AUTO:
-        work = work_of(whole, inputs[:1])
-        return fastest(prefix, inputs, rows, work, warnings.append, wish.numbers)
+        work, numbers = work_of(whole, inputs[:1]), frozen_precisions(inputs.device, wish.precision)
+        return fastest(prefix, inputs, rows, work, warnings.append, numbers)
     return first_sound(wish.engine, prefix, inputs, warnings.append)
 
 

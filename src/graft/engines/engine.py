@@ -84,14 +84,16 @@ def _onnxruntime(prefix: nn.Module, inputs: Tensor) -> Run:
 
 
 def _half(prefix: nn.Module, inputs: Tensor) -> Run:
-    # Recorded under autocast, so that the graph holds the casts and 16-bit weights as constants.
-    with torch.autocast(inputs.device.type, dtype=torch.float16, cache_enabled=False):
-        graph = trace(prefix, inputs)
-    return _channels_last(in_place(fold(graph)))
+    return _in_16_bits(prefix, inputs, torch.float16)
 
 
 def _bfloat16(prefix: nn.Module, inputs: Tensor) -> Run:
-    with torch.autocast(inputs.device.type, dtype=torch.bfloat16, cache_enabled=False):
+    return _in_16_bits(prefix, inputs, torch.bfloat16)
+
+
+def _in_16_bits(prefix: nn.Module, inputs: Tensor, dtype: torch.dtype) -> Run:
+    # Recorded under autocast, so that the graph holds the casts and 16-bit weights as constants.
+    with torch.autocast(inputs.device.type, dtype=dtype, cache_enabled=False):
         graph = trace(prefix, inputs)
     return _channels_last(in_place(fold(graph)))
 
