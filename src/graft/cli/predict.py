@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from graft.cli.console import messages, output, print_json
 from graft.cli.options import AsJson, Run
-
-if TYPE_CHECKING:
-    from graft.model import Prediction
 
 STDIN = "-"
 
@@ -29,26 +25,15 @@ def predict(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """One row per input: label, probability, or the reason why it could not be read.
-
-    Where no input could be read the exit status is 2.
-    """
+    """One row per input: label, probability, or the reason why it could not be read."""
     from graft.api import predict as predict_rows
-
-    rows = predict_rows(run, [item for given in inputs for item in _expanded(given)])
-    failed = sum(row.error is not None for row in rows)
-    if as_json:
-        print_json({"rows": [row.to_dict() for row in rows]})
-    else:
-        _show(rows, failed)
-    if failed == len(rows) > 0:
-        raise typer.Exit(2)
-
-
-def _show(rows: Sequence[Prediction], failed: int) -> None:
     from graft.cli.summary import shown_answer
     from graft.data.texts import abridged
 
+    rows = predict_rows(run, [item for given in inputs for item in _expanded(given)])
+    if as_json:
+        print_json({"rows": [row.to_dict() for row in rows]})
+        return
     console = output()
     # A path stays whole; a text of several words is cut to a line.
     names = [abridged(row.input) if " " in row.input else row.input for row in rows]
@@ -56,6 +41,7 @@ def _show(rows: Sequence[Prediction], failed: int) -> None:
     for name, row in zip(names, rows, strict=True):
         text = f"not read: {row.error}" if row.error else shown_answer(row.answer)
         console.print(f"{name:<{width}}  {text}", markup=False)
+    failed = sum(row.error is not None for row in rows)
     if failed:
         messages().print(f"{failed} of {len(rows)} inputs could not be read.")
 
