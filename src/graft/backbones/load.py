@@ -235,8 +235,8 @@ def _check_side(source: _Source, model: nn.Module, side: int) -> None:
     least = timm_models.smallest_side(model)
     if side < least:
         raise BackboneError(
-            f"--size {side} is too small for the backbone '{source.shown}'",
-            allowed=f"pictures of at least {least} x {least} pixels, by its own configuration",
+            f"A side of {side} pixels is too small for the backbone '{source.shown}'",
+            allowed=f"at least {least}, by its own configuration",
             next=f"give --size {least} or more, or leave it out; smaller pictures are enlarged",
         )
 

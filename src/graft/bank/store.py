@@ -7,7 +7,6 @@ for the first time.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -32,6 +31,7 @@ from graft.bank.segment import (
     write_segment,
 )
 from graft.errors import DataError, OutputError, ResourceError
+from graft.files import is_full
 from graft.types import ByteArray, IntArray, Json
 
 # Rows are stored in pieces of about this size, or of what so much time gave, so that a killed run
@@ -261,7 +261,7 @@ def _damage(segment: Segment, rows: IntArray) -> DataError:
 
 
 def _storage_error(problem: OSError, folder: Path, size: int) -> OutputError | ResourceError:
-    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(problem):
         return ResourceError(
             f"The disk is full: {size:,} bytes could not be added to the bank in {folder}",
             allowed="room for the outputs of the frozen blocks",
