@@ -165,6 +165,7 @@ def _page(found: Json) -> str:
         axes.plot(found["rates"], found["smoothed"], color=ACCENT, label="smoothed")
         axes.axvline(found["suggestion"], color=INK, linewidth=0.8, label="suggested")
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")  # the page's drawings have no mathematical text
         axes.set_xlabel("learning rate")
         axes.set_ylabel("loss")
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)

@@ -49,6 +49,7 @@ def test_from_python_nothing_is_left_behind_but_the_page(
     assert [path.name for path in tmp_path.iterdir()] == ["lr.html"]
     page = (tmp_path / "lr.html").read_text()
     assert "<svg" in page
+    assert ">0.001<" in page  # the rates stand at the axis
     assert "http" not in page.replace("http://www.w3.org", "")
 
 
