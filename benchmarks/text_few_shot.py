@@ -1,15 +1,17 @@
 """Few labelled texts: graft's strategies beside logistic regression on sentence embeddings.
 
-    python -m benchmarks.text_few_shot [--shots 4 16 64] [--seeds 3] [--table TEXTS.csv] [--setfit]
+    python -m benchmarks.text_few_shot [--shots 4 16 64] [--seeds 3] [--table TEXTS.csv]
+        [--setfit] [--setfit-iterations 20]
 
 Descriptions of packages with their archive section (or any table with the columns text, label and
 group); a third of the groups is the test part, the same for all seeds, and the labelled texts of
 each class are drawn anew by every seed. The yardstick is scikit-learn's logistic regression at its
 defaults on MiniLM's mean-pooled embeddings of unit length, as users of sentence-transformers do it.
 With `--setfit` SetFit at its defaults trains in an environment of its own (made by the first such
-run); its pairs grow with the square of the texts. Figures are means over seeds with their standard
-error, and processor seconds, start-up and test included for SetFit as for graft. Every draw is told
-on standard error as soon as it is measured.
+run); its pairs grow with the square of the texts, unless `--setfit-iterations` says how many like
+and unlike ones it draws for each text. Figures are means over seeds with their standard error, and
+processor seconds, start-up and test included for SetFit as for graft. Every draw is told on
+standard error as soon as it is measured.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from time import process_time
 
@@ -72,10 +75,11 @@ def strategy(name: str, validation: float) -> Callable[[Path], Scores]:
     return run
 
 
-def setfit(table: Path) -> Figures:
+def setfit(table: Path, iterations: int | None = None) -> Figures:
     """SetFit in a process and an environment of its own."""
     command = [str(interpreter("setfit")), "-m", "benchmarks.speed.peers.setfit_texts"]
     command += ["--table", str(table), "--model", str(minilm_folder())]
+    command += ["--iterations", str(iterations)] if iterations else []
     done = subprocess.run(command, check=True, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
     found = json.loads(done.stdout.splitlines()[-1])
     return found["accuracy"], found["log_loss"], found["processor_seconds"]
@@ -134,12 +138,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--table", type=Path, default=SAMPLE)
     parser.add_argument("--setfit", action="store_true", help="SetFit too")
+    parser.add_argument("--setfit-iterations", type=int)
     parser.add_argument("--only", nargs="+", help="these contenders", choices=[*CONTENDERS, SETFIT])
     given = parser.parse_args()
     names = given.only or [*CONTENDERS, *([SETFIT] if given.setfit else [])]
     if SETFIT in names:
         set_up("setfit")
-    contenders = {name: {**CONTENDERS, SETFIT: setfit}[name] for name in names}
+    peer = partial(setfit, iterations=given.setfit_iterations)
+    everyone: Mapping[str, Callable[[Path], Figures]] = {**CONTENDERS, SETFIT: peer}
+    contenders = {name: everyone[name] for name in names}
     with given.table.open(encoding="utf-8", newline="") as file:
         rows = [
             {key: row[key] for key in ("text", "label", "group")} for row in csv.DictReader(file)

@@ -354,3 +354,13 @@ def test_the_record_tells_the_rate(make_network: MakeNetwork, make_feed: MakeFee
 def test_epochs_of_a_phase(epochs: int | None, share: float, batches: int, expected: int) -> None:
     phase = Phase("x", Plan.top(["a"], 1), "gradient", share=share)
     assert phase_epochs(phase, epochs, batches) == expected
+
+
+@pytest.mark.parametrize(
+    ("epochs", "batches", "expected"), [(None, 1, 8), (None, 3, 3), (None, 12, 1), (5, 12, 5)]
+)
+def test_a_phase_can_say_how_many_steps_it_needs(
+    epochs: int | None, batches: int, expected: int
+) -> None:
+    phase = Phase("x", Plan.top(["a"], 1), "gradient", steps=8)
+    assert phase_epochs(phase, epochs, batches) == expected

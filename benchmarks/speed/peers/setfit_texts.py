@@ -1,6 +1,8 @@
 """Few labelled texts in SetFit, with its defaults: pairs of texts, then a logistic head.
 
-Runs in the environment `setfit`. The table has the columns text, label and split.
+Runs in the environment `setfit`. The table has the columns text, label and split. By default every
+pair of texts is seen, like ones repeated; `--iterations` draws so many like and unlike ones for
+each text instead (20 in the paper).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="folder of sentence-transformers")
     allowed = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
     parser.add_argument("--threads", type=int, default=allowed)
+    parser.add_argument("--iterations", type=int)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     with given.table.open(encoding="utf-8", newline="") as file:
@@ -39,7 +42,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         trainer = setfit.Trainer(
             model=model,
-            args=setfit.TrainingArguments(output_dir=folder, report_to="none", save_strategy="no"),
+            args=setfit.TrainingArguments(
+                output_dir=folder,
+                report_to="none",
+                save_strategy="no",
+                num_iterations=given.iterations,
+            ),
             train_dataset=Dataset.from_list(
                 [{"text": row["text"], "label": names.index(row["label"])} for row in train]
             ),

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from graft.backbones.text import PADDING
 from graft.bank.feed import BankUse, Feed, Reader
 from graft.bank.inputs import Inputs
+from graft.bank.key import prefix_weights
 from graft.bank.pairs import Pairs
 from graft.bank.tokens import Tokens
 from graft.bank.way import ReadyEngine, Way, Wish
@@ -64,6 +65,7 @@ class BucketedFeed:
         self.chosen: Callable[[Way], None] = lambda _: None  # nothing is measured: no one is told
         self.device = device
         self.ready = ReadyEngine()
+        self._network = network
         self._lengths = np.array([tokens.length(digest) for digest in digests], dtype=np.int64)
         self._kept = np.minimum(self._lengths, tokens.counts(digests))
         self._longest = tokens.spec.max_length
@@ -111,12 +113,18 @@ class BucketedFeed:
             OutputError: The bank cannot be written.
             ResourceError: The disk is full.
         """
-        readers = {length: feed.activations(depth, prefix) for length, feed in self._feeds.items()}
+        weights = prefix_weights(self._network, depth)
+        readers = {
+            length: feed.activations(depth, prefix, weights) for length, feed in self._feeds.items()
+        }
         return lambda rows: self._gather(readers, rows)
 
     def through(self, depth: int, halves: Split) -> Reader:
         """A reader of the pooled features; see `graft.bank.feed.Feed.through`."""
-        readers = {length: feed.through(depth, halves) for length, feed in self._feeds.items()}
+        weights = prefix_weights(self._network, len(self._network.backbone.blocks))
+        readers = {
+            length: feed.through(depth, halves, weights) for length, feed in self._feeds.items()
+        }
         return lambda rows: self._gather(readers, rows)
 
     def _gather(self, readers: dict[int, Reader], rows: IntArray) -> Tensor:

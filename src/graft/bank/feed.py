@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from graft.bank.fill import FromStored, Item, Items, fill
 from graft.bank.inputs import Inputs
-from graft.bank.key import PLAIN, PrefixKeys, View, prefix_keys
+from graft.bank.key import PLAIN, Digests, PrefixKeys, View, prefix_keys, prefix_weights
 from graft.bank.store import Shelf, open_shelf
 from graft.bank.stored import StoredOutputs
 from graft.bank.way import ReadyEngine, Way, Wish, chosen_batch, chosen_engine, halved, stored_way
@@ -123,18 +123,28 @@ class Feed:
         """(N,) length of each row, or None where all rows have one shape, as here."""
         return None
 
-    def activations(self, depth: int, prefix: nn.Module) -> Reader:
+    def activations(self, depth: int, prefix: nn.Module, weights: Digests | None = None) -> Reader:
         """A reader of the outputs of the first `depth` blocks, computing what is missing.
+
+        Args:
+            depth: How many blocks the prefix has.
+            prefix: What computes them.
+            weights: See `graft.bank.key.prefix_keys`.
 
         Raises:
             OutputError: The bank cannot be written.
             ResourceError: The disk is full, or a value is too large for the storage type.
         """
-        (reader,) = self.views(depth, prefix, [PLAIN], np.arange(len(self)))
+        (reader,) = self.views(depth, prefix, [PLAIN], np.arange(len(self)), weights)
         return reader
 
     def views(
-        self, depth: int, prefix: nn.Module, views: Sequence[View], rows: IntArray
+        self,
+        depth: int,
+        prefix: nn.Module,
+        views: Sequence[View],
+        rows: IntArray,
+        weights: Digests | None = None,
     ) -> tuple[Reader, ...]:
         """Readers like that of `activations`, for other pictures of some of the rows.
 
@@ -143,10 +153,11 @@ class Feed:
             prefix: What computes them.
             views: Which pictures; all plain or all by one augmentation.
             rows: The only rows that will be read.
+            weights: See `graft.bank.key.prefix_keys`.
         """
         if not views:
             return ()
-        keys = self._keys(depth)
+        keys = self._keys(depth, weights)
         known = _name(keys, views, rows)
         if known not in self._readers:
             about = _about(self._network, depth, self.inputs.size, views[0], self.use.storage)
@@ -159,7 +170,7 @@ class Feed:
             self._readers[known] = tuple(_of_rows(r, rows, len(self)) for r in readers)
         return self._readers[known]
 
-    def through(self, depth: int, halves: Split) -> Reader:
+    def through(self, depth: int, halves: Split, weights: Digests | None = None) -> Reader:
         """A reader of the pooled features, computed from outputs of the first blocks.
 
         For a run that wants both: no block is computed twice. From now on `activations` gives the
@@ -168,18 +179,21 @@ class Feed:
         Args:
             depth: How many blocks the prefix has.
             halves: Prefix, and from its outputs to features.
+            weights: Of all blocks; see `graft.bank.key.prefix_keys`.
         """
         blocks, rows = len(self._network.backbone.blocks), np.arange(len(self))
-        known = _name(self._keys(blocks), [PLAIN], rows)
+        weights = weights or prefix_weights(self._network, blocks)
+        known = _name(self._keys(blocks, weights), [PLAIN], rows)
         if known not in self._readers:
-            below = self.activations(depth, halves.prefix)
-            self._readers[known] = (self._above(depth, below).activations(blocks, halves.suffix),)
+            below = self.activations(depth, halves.prefix, weights)
+            above = self._above(depth, below, weights)
+            self._readers[known] = (above.activations(blocks, halves.suffix, weights),)
         return self._readers[known][0]
 
-    def _above(self, depth: int, below: Reader) -> Feed:
+    def _above(self, depth: int, below: Reader, weights: Digests) -> Feed:
         """A feed of the same rows that reads outputs of the first blocks instead of pixels."""
         assert self.way is not None  # settled when they were computed
-        key = _key(self._keys(depth), self.way, self.device)
+        key = _key(self._keys(depth, weights), self.way, self.device)
         inputs = StoredOutputs(key, self.inputs.size, self._digests, below)
         feed = Feed(
             inputs,
@@ -194,9 +208,9 @@ class Feed:
         feed.use, feed.warnings = self.use, self.warnings
         return feed
 
-    def _keys(self, depth: int) -> PrefixKeys:
-        storage = self.use.storage
-        return prefix_keys(self._network, depth, inputs=self.inputs.key, storage=storage)
+    def _keys(self, depth: int, weights: Digests | None) -> PrefixKeys:
+        storage, inputs = self.use.storage, self.inputs.key
+        return prefix_keys(self._network, depth, inputs=inputs, storage=storage, weights=weights)
 
     @property
     def tolerance(self) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import PIL
@@ -23,6 +24,8 @@ from graft.types import Json, PairSpec, PreprocessSpec, TextSpec
 
 # Raised whenever decoding, resizing, computing or the storage format changes meaning.
 FORMAT = 3
+Digests = Mapping[str, str]
+"""Digests of a backbone's tensors by name."""
 
 
 def pixels_key(spec: PreprocessSpec) -> str:
@@ -75,8 +78,24 @@ class PrefixKeys:
         return _digest(self.fields)
 
 
+def prefix_weights(network: Network, depth: int) -> Digests:
+    """Digests of the tensors of the first `depth` blocks, by name."""
+    backbone = network.backbone
+    tensors = {**dict(backbone.model.named_parameters()), **dict(backbone.model.named_buffers())}
+    return {name: tensor_digest(tensors[name]).hex() for name in _tensors(network, depth)}
+
+
+def _tensors(network: Network, depth: int) -> list[str]:
+    return sorted(name for block in network.backbone.blocks[:depth] for name in block.tensors)
+
+
 def prefix_keys(
-    network: Network, depth: int, *, inputs: str, storage: str = "float32"
+    network: Network,
+    depth: int,
+    *,
+    inputs: str,
+    storage: str = "float32",
+    weights: Digests | None = None,
 ) -> PrefixKeys:
     """Keys of the outputs of the first `depth` blocks, as they are stored.
 
@@ -85,11 +104,10 @@ def prefix_keys(
         depth: How many.
         inputs: The key of what they read.
         storage: As this type.
+        weights: What `prefix_weights` gave for at least so many blocks, where it was asked already.
     """
     backbone = network.backbone
-    tensors = {**dict(backbone.model.named_parameters()), **dict(backbone.model.named_buffers())}
-    names = [name for block in backbone.blocks[:depth] for name in block.tensors]
-    weights = {name: tensor_digest(tensors[name]).hex() for name in sorted(names)}
+    known = prefix_weights(network, depth) if weights is None else weights
     return PrefixKeys(
         {
             "kind": "prefix",
@@ -98,7 +116,7 @@ def prefix_keys(
             "architecture": backbone.architecture,
             "model_args": backbone.config.get("model_args", {}),
             "depth": depth,
-            "weights": weights,
+            "weights": {name: known[name] for name in _tensors(network, depth)},
             "torch": torch.__version__,
             "storage": storage,
         }

@@ -62,6 +62,7 @@ class Phase:
         solver: `exact` solves a linear head in closed form or by L-BFGS and falls back to
             gradient descent where there is no exact solution; `gradient` runs epochs.
         share: Share of the stage's epochs.
+        steps: About how many, when the user gives no epochs; None for about 300 in 8 to 30 epochs.
         lr: Learning rate when the user gives none, for AdamW and a convolutional backbone;
             `graft.training.rates` fits it to other optimizers and families.
         fixed_lr: Whether the rate holds for every family, as where new tensors train and the
@@ -84,6 +85,7 @@ class Phase:
     plan: Plan
     solver: Solver
     share: float = 1.0
+    steps: int | None = None
     lr: float = 1e-3
     keep_start: bool = False
     fixed_lr: bool = False

@@ -314,8 +314,11 @@ def _tell_rescue(runner: StageRunner, phase: str, sentence: str) -> None:
 def phase_epochs(phase: Phase, epochs: int | None, batches: int) -> int:
     """How many epochs a phase runs; at least one.
 
-    Without a number from the user: about 300 steps, in 8 to 30 epochs.
+    Without a number from the user: as many as the phase's steps take, or about 300 steps in 8 to 30
+    epochs.
     """
+    if epochs is None and phase.steps is not None:
+        return max(1, round(phase.steps / max(1, batches)))
     if epochs is None:
         epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, -(-TARGET_STEPS // max(1, batches))))
     return max(1, round(epochs * phase.share))
