@@ -24,7 +24,7 @@ EXAMPLES_A_CLASS = 32
 TEST_SHARE = 1 / 3
 CONTENDERS = (
     Contender("linear probe", "pretrained", "linear-probe", 1),
-    Contender("pairs, then probe", "pretrained", "contrastive", 6),
+    Contender("pairs, then probe", "pretrained", "contrastive", 2),
     Contender("LP-FT", "pretrained", "lp-ft", 3),
 )
 # Fine-tuning from a probe must know whether it helps, and for how long; probes ask their own rows.

@@ -79,6 +79,19 @@ def test_pure_noise_takes_a_strong_penalty_and_signal_a_weak_one() -> None:
     assert noise.penalty > 100 * signal.penalty
 
 
+def test_features_that_learnt_the_classes_keep_a_penalty() -> None:
+    """Every held-out row is right, so that held-out loss alone would want none."""
+    targets = np.arange(60) % 3
+    random = np.random.default_rng(0)
+    features = np.eye(3)[targets] + random.normal(size=(60, 3)) * 0.01
+    free = fit_probe(features, targets, 3)
+    drawn = fit_probe(features, targets, 3, drawn=True)
+    assert free.penalty < ONE_SHOT_PENALTY <= drawn.penalty
+    assert min(drawn.scores) >= ONE_SHOT_PENALTY
+    honest = fit_probe(features, targets, 3, drawn=True, validation=(features, targets))
+    assert honest.penalty < ONE_SHOT_PENALTY  # validation rows were not learnt from
+
+
 def test_units_do_not_matter() -> None:
     x, y = sample(60, 8)
     plain, moved = fit_probe(x, y, 3), fit_probe(1000 * x - 7, y, 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graft.objectives import Classification
+from graft.objectives import Classification, Known
 from graft.training.exact import Solutions
 from graft.types import FloatArray, IntArray
 
@@ -18,8 +18,8 @@ def rows(seed: int = 0) -> tuple[FloatArray, IntArray]:
 def test_equal_rows_are_solved_once_and_to_the_same_bits() -> None:
     features, targets = rows()
     solutions, objective = Solutions(), Classification(3)
-    first = solutions.of(objective, features, targets, None)
-    again = solutions.of(objective, features.copy(), targets.copy(), None)
+    first = solutions.of(objective, features, targets, None, Known())
+    again = solutions.of(objective, features.copy(), targets.copy(), None, Known())
     anew = objective.solve(features, targets, None)
     assert first is again
     assert first is not None
@@ -32,14 +32,15 @@ def test_whatever_a_solution_depends_on_makes_another() -> None:
     features, targets = rows()
     solutions, objective = Solutions(), Classification(3)
     held_out = rows(1)
-    solutions.of(objective, features, targets, None)
-    solutions.of(objective, features, targets, held_out)
-    solutions.of(objective, features, targets, (held_out[0], np.roll(held_out[1], 1)))
-    solutions.of(objective, features, np.roll(targets, 1), None)
-    solutions.of(objective, features + 1, targets, None)
+    solutions.of(objective, features, targets, None, Known())
+    solutions.of(objective, features, targets, held_out, Known())
+    solutions.of(objective, features, targets, (held_out[0], np.roll(held_out[1], 1)), Known())
+    solutions.of(objective, features, np.roll(targets, 1), None, Known())
+    solutions.of(objective, features + 1, targets, None, Known())
     twice = np.concatenate([features, features])
-    solutions.of(objective, twice, targets, None, views=2)
-    solutions.of(objective, twice, np.concatenate([targets, targets]), None)
-    solutions.of(objective, features, targets, None, groups=np.arange(24) // 4)
-    solutions.of(objective, features, targets, None, groups=np.arange(24) // 6)
-    assert len(solutions.known) == 9
+    solutions.of(objective, twice, targets, None, Known(views=2))
+    solutions.of(objective, twice, np.concatenate([targets, targets]), None, Known())
+    solutions.of(objective, features, targets, None, Known(groups=np.arange(24) // 4))
+    solutions.of(objective, features, targets, None, Known(groups=np.arange(24) // 6))
+    solutions.of(objective, features, targets, None, Known(drawn=True))
+    assert len(solutions.known) == 10

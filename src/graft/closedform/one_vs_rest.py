@@ -16,6 +16,7 @@ def fit_one_vs_rest(
     positive_weights: FloatArray | None = None,
     validation: tuple[FloatArray, FloatArray] | None = None,
     groups: IntArray | None = None,
+    drawn: bool = False,
 ) -> LinearSolution:
     """A logistic regression for each label, whose logit's sigmoid is the label's probability.
 
@@ -28,6 +29,7 @@ def fit_one_vs_rest(
         positive_weights: (L,) what a row that bears the label counts for beside one that does not.
         validation: Features (M, D) and labels (M, L) that choose the penalties.
         groups: (N,) group numbers: in cross-validation, rows of one group are held out together.
+        drawn: See `graft.closedform.fit_probe`.
 
     Returns:
         Weight (L, D) and bias (L,).
@@ -49,6 +51,7 @@ def fit_one_vs_rest(
             float(factors[number]),
             _of_label(validation, number),
             groups,
+            drawn,
         )
         for number in range(labels.shape[1])
     ]
@@ -68,6 +71,7 @@ def _fit(
     factor: float,
     validation: Rows | None,
     groups: IntArray | None,
+    drawn: bool,
 ) -> tuple[Float64Array, float]:
     """Weight (D,) and bias of one label's logit."""
     count, rows = float(borne.sum()), len(borne)
@@ -76,7 +80,13 @@ def _fit(
     held_out = None if validation is None else (validation[0], validation[1].astype(np.int64))
     weights = None if factor == 1 else np.where(borne == 1, factor, 1.0)
     found = fit_probe(
-        features, borne.astype(np.int64), 2, weights=weights, validation=held_out, groups=groups
+        features,
+        borne.astype(np.int64),
+        2,
+        weights=weights,
+        validation=held_out,
+        groups=groups,
+        drawn=drawn,
     )
     weight, bias = found.solution.weight, found.solution.bias
     return weight[1] - weight[0], float(bias[1] - bias[0])

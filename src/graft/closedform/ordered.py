@@ -76,6 +76,7 @@ def fit_ordered(
     validation: tuple[FloatArray, IntArray] | None = None,
     views: int = 1,
     groups: IntArray | None = None,
+    drawn: bool = False,
 ) -> ProbeSolution:
     """The exact probe for classes in order: with or without it, as held-out log loss likes best.
 
@@ -92,6 +93,7 @@ def fit_ordered(
             validation=validation,
             views=views,
             groups=groups,
+            drawn=drawn,
             kind=kind,
         )
         for kind in (OrderedProblem, LogisticProblem)

@@ -1,7 +1,7 @@
 """What is minimised. An objective turns (model, batch) into named losses."""
 
 from graft.objectives.balance import BALANCES, build_several
-from graft.objectives.base import Objective
+from graft.objectives.base import Known, Objective
 from graft.objectives.build import LossSettings, build_objective, output_units
 from graft.objectives.classification import CLASS_WEIGHTS, Classification, class_weights
 from graft.objectives.contrast import Contrasted
@@ -18,6 +18,7 @@ __all__ = [
     "REGRESSION_LOSSES",
     "Classification",
     "Contrasted",
+    "Known",
     "LossSettings",
     "MultiLabel",
     "Objective",

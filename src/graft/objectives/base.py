@@ -4,11 +4,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from graft.closedform import LinearSolution
 from graft.types import Batch, FloatArray, IntArray, Json, Targets
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the rows that an exact head is solved on.
+
+    Attributes:
+        views: How many pictures stand for each row. Features are (views * N, D) then, all rows'
+            plain pictures first, and each row counts once.
+        groups: (N,) numbers; rows with the same one are held out together where rows are held out
+            to choose something.
+        drawn: Whether the features have learnt the answers of these rows, so that holding some of
+            them out tells little.
+    """
+
+    views: int = 1
+    groups: IntArray | None = None
+    drawn: bool = False
+
+
+NOTHING_KNOWN = Known()
 
 
 class Objective(nn.Module, ABC):
@@ -64,29 +86,15 @@ class Objective(nn.Module, ABC):
         features: FloatArray,
         targets: Targets,
         validation: tuple[FloatArray, Targets] | None,
-        groups: IntArray | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> LinearSolution | None:
-        """The exact minimum over linear heads on features (N, D), or None where there is none.
+        """The exact minimum over linear heads, or None where there is none from so many views.
 
-        The features may be changed: many take half the memory then. Rows with the same number in
-        `groups` (N,) are held out together where rows are held out to choose something.
-        """
-
-    def solve_views(
-        self,
-        features: FloatArray,  # noqa: ARG002 - for those that can
-        targets: Targets,  # noqa: ARG002
-        validation: tuple[FloatArray, Targets] | None,  # noqa: ARG002
-        views: int,  # noqa: ARG002
-        groups: IntArray | None = None,  # noqa: ARG002
-    ) -> LinearSolution | None:
-        """`solve` where several views stand for each row, or None where only one can be used.
+        The features may be changed: many take half the memory then.
 
         Args:
-            features: (views * N, D), all rows' plain pictures first. Each row counts once.
-            targets: (N,).
-            validation: Features (M, D) of plain pictures, and targets (M,).
-            views: How many there are of each row.
-            groups: (N,) as for `solve`.
+            features: (N, D), or more with several views.
+            targets: (N,) or (N, W).
+            validation: Features (M, D) of plain pictures, and targets.
+            known: What else is known of the rows.
         """
-        return None

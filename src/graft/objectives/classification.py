@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from graft.closedform import LinearSolution, fit_probe
 from graft.errors import unknown_name
-from graft.objectives.base import Objective
+from graft.objectives.base import NOTHING_KNOWN, Known, Objective
 from graft.objectives.focal import focal_classes
 from graft.objectives.temperature import tempered
 from graft.types import Batch, FloatArray, IntArray
@@ -131,26 +131,15 @@ class Classification(Objective):
         features: FloatArray,
         targets: IntArray,
         validation: tuple[FloatArray, IntArray] | None,
-        groups: IntArray | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> LinearSolution | None:
         """Multinomial logistic regression to convergence; none with smoothing or focal loss."""
-        return self.solve_views(features, targets, validation, 1, groups)
-
-    def solve_views(
-        self,
-        features: FloatArray,
-        targets: IntArray,
-        validation: tuple[FloatArray, IntArray] | None,
-        views: int,
-        groups: IntArray | None = None,
-    ) -> LinearSolution | None:
-        """`solve` on every view of each row; see `fit_probe`."""
         if self.label_smoothing or self.gamma:
             return None
         weights = None if self.weights is None else self.weights.cpu().numpy()[targets]
         if self.exact_weights is not None:
             weights = (1.0 if weights is None else weights) * self.exact_weights[targets]
-        return self.fitted(features, targets, weights, validation, views, groups)
+        return self.fitted(features, targets, weights, validation, known)
 
     def fitted(
         self,
@@ -158,8 +147,7 @@ class Classification(Objective):
         targets: IntArray,
         weights: FloatArray | None,
         validation: tuple[FloatArray, IntArray] | None,
-        views: int,
-        groups: IntArray | None,
+        known: Known,
     ) -> LinearSolution:
         """Multinomial logistic regression; see `fit_probe`."""
         return fit_probe(
@@ -168,8 +156,9 @@ class Classification(Objective):
             self.classes,
             weights=weights,
             validation=validation,
-            views=views,
-            groups=groups,
+            views=known.views,
+            groups=known.groups,
+            drawn=known.drawn,
             overwrite=True,
         ).solution
 

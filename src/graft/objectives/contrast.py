@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from graft.closedform import LinearSolution
-from graft.objectives.base import Objective
-from graft.types import Batch, FloatArray, IntArray, Json, Targets
+from graft.objectives.base import NOTHING_KNOWN, Known, Objective
+from graft.types import Batch, FloatArray, Json, Targets
 
 Contrast = Callable[[Tensor, Tensor], Tensor]
 """Features (B, D) and likeness (B, B) to a scalar."""
@@ -72,7 +72,7 @@ class Contrasted(Objective):
         features: FloatArray,  # noqa: ARG002
         targets: Targets,  # noqa: ARG002
         validation: tuple[FloatArray, Targets] | None,  # noqa: ARG002
-        groups: IntArray | None = None,  # noqa: ARG002
+        known: Known = NOTHING_KNOWN,  # noqa: ARG002
     ) -> LinearSolution | None:
         """None: there is no head in it."""
         return None

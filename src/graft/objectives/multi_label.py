@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from graft.closedform import LinearSolution, fit_one_vs_rest
 from graft.errors import unknown_name
-from graft.objectives.base import Objective
+from graft.objectives.base import NOTHING_KNOWN, Known, Objective
 from graft.objectives.classification import CLASS_WEIGHTS
 from graft.objectives.focal import focal_labels
 from graft.types import Batch, FloatArray, IntArray, Targets
@@ -96,12 +96,17 @@ class MultiLabel(Objective):
         features: FloatArray,
         targets: Targets,
         validation: tuple[FloatArray, Targets] | None,
-        groups: IntArray | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> LinearSolution | None:
         """One logistic regression per label to convergence; none with smoothing or focal loss."""
-        if self.label_smoothing or self.gamma:
+        if self.label_smoothing or self.gamma or known.views > 1:
             return None
         weights = None if self.weights is None else self.weights.cpu().numpy()
         return fit_one_vs_rest(
-            features, targets, positive_weights=weights, validation=validation, groups=groups
+            features,
+            targets,
+            positive_weights=weights,
+            validation=validation,
+            groups=known.groups,
+            drawn=known.drawn,
         )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graft.closedform import LinearSolution, fit_ordered
+from graft.objectives.base import Known
 from graft.objectives.classification import Classification
 from graft.types import Batch, FloatArray, IntArray
 
@@ -29,8 +30,7 @@ class Ordinal(Classification):
         targets: IntArray,
         weights: FloatArray | None,
         validation: tuple[FloatArray, IntArray] | None,
-        views: int,
-        groups: IntArray | None,
+        known: Known,
     ) -> LinearSolution:
         """Logistic regression with or without one direction for all steps."""
         return fit_ordered(
@@ -39,8 +39,9 @@ class Ordinal(Classification):
             self.classes,
             weights=weights,
             validation=validation,
-            views=views,
-            groups=groups,
+            views=known.views,
+            groups=known.groups,
+            drawn=known.drawn,
         ).solution
 
     def forward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:

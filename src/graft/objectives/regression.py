@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from graft.closedform import LinearSolution, fit_quantities
 from graft.errors import unknown_name
-from graft.objectives.base import Objective
-from graft.types import Batch, FloatArray, IntArray, Targets
+from graft.objectives.base import NOTHING_KNOWN, Known, Objective
+from graft.types import Batch, FloatArray, Targets
 
 REGRESSION_LOSSES = ("squared", "huber")
 
@@ -71,13 +71,13 @@ class Regression(Objective):
         features: FloatArray,
         targets: Targets,
         validation: tuple[FloatArray, Targets] | None,  # noqa: ARG002 - leave-one-out decides
-        groups: IntArray | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> LinearSolution | None:
         """Ridge regression in closed form; none for Huber's error."""
-        if self.loss != "squared" or len(targets) < 2:
+        if self.loss != "squared" or len(targets) < 2 or known.views > 1:
             return None
         values = np.asarray(targets, dtype=np.float64).reshape(len(targets), 1)
-        return fit_quantities(features, values, groups)
+        return fit_quantities(features, values, known.groups)
 
     def _errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """(B, 1) error of each row on the standard scale."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,8 +12,8 @@ from torch import Tensor, nn
 
 from graft.closedform import LinearSolution
 from graft.data.targets import is_labelled, unpack
-from graft.objectives.base import Objective
-from graft.types import Batch, FloatArray, IntArray, Targets, Task, slices
+from graft.objectives.base import NOTHING_KNOWN, Known, Objective
+from graft.types import Batch, FloatArray, Targets, Task, slices
 
 AS_IT_IS = nn.Identity()
 """The model of a batch whose inputs are outputs already."""
@@ -101,36 +102,26 @@ class Several(Objective):
         features: FloatArray,
         targets: Targets,
         validation: tuple[FloatArray, Targets] | None,
-        groups: IntArray | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> LinearSolution | None:
         """Every task's exact solution side by side; None if one of them has none.
 
         With a frozen backbone the tasks share nothing that trains, so this is the minimum of any
-        weighted sum of their losses.
+        weighted sum of their losses. A task that can use one view only takes the plain one.
         """
-        return self.solve_views(features, targets, validation, 1, groups)
-
-    def solve_views(
-        self,
-        features: FloatArray,
-        targets: Targets,
-        validation: tuple[FloatArray, Targets] | None,
-        views: int,
-        groups: IntArray | None = None,
-    ) -> LinearSolution | None:
-        """`solve` on every view of each row; a task that can use one only takes the plain one."""
         solutions = []
         held_out = self._rows(*(validation or (features[:0], targets[:0])))
-        pictures = features.reshape(views, len(targets), -1)
-        known = zip(self.tasks, unpack(self.tasks, targets), strict=True)
+        pictures = features.reshape(known.views, len(targets), -1)
+        columns = zip(self.tasks, unpack(self.tasks, targets), strict=True)
         for (task, column), (_, objective), later in zip(
-            known, self._pairs(), held_out, strict=True
+            columns, self._pairs(), held_out, strict=True
         ):
             rows = is_labelled(task, column)
             own = pictures[:, rows].reshape(-1, pictures.shape[2])
             judging = later if len(later[0]) else None
-            together = None if groups is None else groups[rows]
-            found = _solved(objective, own, column[rows], judging, views, together)
+            together = None if known.groups is None else known.groups[rows]
+            of_task = replace(known, groups=together)
+            found = _solved(objective, own, column[rows], judging, of_task)
             if found is None:
                 return None
             solutions.append(found)
@@ -168,12 +159,11 @@ def _solved(
     features: FloatArray,
     targets: Targets,
     validation: tuple[FloatArray, Targets] | None,
-    views: int,
-    groups: IntArray | None,
+    known: Known,
 ) -> LinearSolution | None:
     """From all views where the objective can use them, else from the plain ones."""
-    if views > 1:
-        found = objective.solve_views(features, targets, validation, views, groups)
-        if found:
-            return found
-    return objective.solve(features[: len(targets)], targets, validation, groups)
+    found = objective.solve(features, targets, validation, known)
+    if found is None and known.views > 1:
+        plain = features[: len(targets)]
+        return objective.solve(plain, targets, validation, replace(known, views=1))
+    return found

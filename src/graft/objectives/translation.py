@@ -9,8 +9,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from graft.closedform import LinearSolution
-from graft.objectives.base import Objective
-from graft.types import Batch, FloatArray, IntArray, Targets
+from graft.objectives.base import NOTHING_KNOWN, Known, Objective
+from graft.types import Batch, FloatArray, Targets
 
 IGNORED = -100
 """What stands in the targets where there is no token."""
@@ -62,7 +62,7 @@ class Translation(Objective):
         features: FloatArray,  # noqa: ARG002 - there is none
         targets: Targets,  # noqa: ARG002
         validation: tuple[FloatArray, Targets] | None,  # noqa: ARG002
-        groups: IntArray | None = None,  # noqa: ARG002
+        known: Known = NOTHING_KNOWN,  # noqa: ARG002
     ) -> LinearSolution | None:
         """None: there is no exact solution."""
         return None

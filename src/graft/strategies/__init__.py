@@ -64,7 +64,7 @@ STRATEGIES: Mapping[str, Entry[Strategy]] = MappingProxyType(
         "lp-ft": Entry(LinearProbeThenFineTune, "everything, from a probe; the default"),
         "contrastive": Entry(
             Contrastive,
-            "everything, by pairs of rows as in SetFit, then a probe; few texts a class",
+            "the upper half, by pairs of rows as in SetFit, then a probe; few texts a class",
         ),
         "gradual": Entry(
             Gradual,

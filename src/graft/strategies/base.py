@@ -67,6 +67,8 @@ class Phase:
             `graft.training.rates` fits it to other optimizers and families.
         fixed_lr: Whether the rate holds for every family, as where new tensors train and the
             backbone's own do not.
+        drawn: Whether an earlier phase has taught the features these rows' answers, so that an
+            exact head is solved with a strong penalty.
         keep_start: Whether the weights at the start compete with every epoch's on validation.
         attach: Puts adapters, drawn from a seed, into the network before the phase begins; they
             are merged when it is over.
@@ -87,6 +89,7 @@ class Phase:
     share: float = 1.0
     steps: int | None = None
     lr: float = 1e-3
+    drawn: bool = False
     keep_start: bool = False
     fixed_lr: bool = False
     attach: Callable[[Network, int], Attached] | None = None

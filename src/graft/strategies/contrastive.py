@@ -40,7 +40,7 @@ class Contrastive(Strategy):
         """A gradient phase on pairs, then an exact probe."""
         upper = Plan.top(blocks, max(1, len(blocks) // 2))
         pairs = Phase("contrast", upper, "gradient", steps=STEPS, lr=1.8e-3, contrast=cosines)
-        return (pairs, replace(probe(blocks), share=0.5))
+        return (pairs, replace(probe(blocks), share=0.5, drawn=True))
 
 
 def cosines(features: Tensor, alike: Tensor) -> Tensor:

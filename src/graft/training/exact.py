@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import numpy as np
@@ -12,9 +12,9 @@ import torch
 from graft.closedform import LinearSolution
 from graft.heads.linear import LinearHead
 from graft.network import Network
-from graft.objectives import Objective
+from graft.objectives import Known, Objective
 from graft.training.rows import Rows
-from graft.types import FloatArray, IntArray, Targets
+from graft.types import FloatArray, Targets
 
 HeldOut = tuple[FloatArray, Targets] | None
 
@@ -35,35 +35,19 @@ class Solutions:
         features: FloatArray,
         targets: Targets,
         held_out: HeldOut,
-        views: int = 1,
-        groups: IntArray | None = None,
+        known: Known,
     ) -> LinearSolution | None:
-        """The solution, known or found; see `solved`."""
-        arrays = [features, targets, *(held_out or ()), *(() if groups is None else (groups,))]
-        digest = sha256(f"{views} {[array.shape for array in arrays]}".encode())
+        """The solution, known or found; see `Objective.solve`."""
+        groups = () if known.groups is None else (known.groups,)
+        arrays = [features, targets, *(held_out or ()), *groups]
+        shapes = [array.shape for array in arrays]
+        digest = sha256(f"{known.views} {known.drawn} {shapes}".encode())
         for array in arrays:
             digest.update(np.ascontiguousarray(array).data)
         key = digest.digest()
         if key not in self.known:
-            self.known[key] = solved(objective, features, targets, held_out, views, groups)
+            self.known[key] = objective.solve(features, targets, held_out, known)
         return self.known[key]
-
-
-def solved(
-    objective: Objective,
-    features: FloatArray,
-    targets: Targets,
-    held_out: HeldOut,
-    views: int = 1,
-    groups: IntArray | None = None,
-) -> LinearSolution | None:
-    """The objective's solution, from several views of each row where it can use them.
-
-    The features may be changed.
-    """
-    if views > 1:
-        return objective.solve_views(features, targets, held_out, views, groups)
-    return objective.solve(features, targets, held_out, groups)
 
 
 def solve(
@@ -72,6 +56,8 @@ def solve(
     objective: Objective,
     warnings: list[str],
     solutions: Solutions | None = None,
+    *,
+    drawn: bool = False,
 ) -> bool:
     """Set the head to the exact solution on the training rows; False where there is none.
 
@@ -81,6 +67,7 @@ def solve(
         objective: What it is to minimise.
         warnings: Gets a sentence where not all views can be used.
         solutions: What is known already; gets what is found.
+        drawn: See `graft.objectives.Known`.
     """
     head, source, data = network.head, rows.source, rows.data
     features_are_read = source.depth == len(network.backbone.blocks)
@@ -89,7 +76,8 @@ def solve(
     held_out = None
     if len(data.validation):
         held_out = (source.read(data.validation).numpy(), data.targets[data.validation])
-    solution = _solution(rows, objective, held_out, warnings, solutions.of if solutions else solved)
+    solution_of = solutions.of if solutions else Objective.solve
+    solution = _solution(rows, objective, held_out, warnings, solution_of, drawn=drawn)
     if solution is None:
         return False
     head.set_solution(torch.from_numpy(solution.weight), torch.from_numpy(solution.bias))
@@ -102,19 +90,21 @@ def _solution(
     held_out: HeldOut,
     warnings: list[str],
     solution_of: Callable[..., LinearSolution | None],
+    *,
+    drawn: bool,
 ) -> LinearSolution | None:
     """The exact head on every view of the training rows, or on the plain ones with a warning."""
     source, data = rows.source, rows.data
     targets = data.targets[data.train]
     groups = None if data.groups is None else data.groups[data.train]
+    known = Known(len(source.views) + 1, groups, drawn)
     if source.views:
         features = source.read_views(data.train).numpy()
-        views = len(source.views) + 1
-        found = solution_of(objective, features, targets, held_out, views, groups)
+        found = solution_of(objective, features, targets, held_out, known)
         if found is not None:
             return found
     features = source.read(data.train).numpy()
-    plain = solution_of(objective, features, targets, held_out, 1, groups)
+    plain = solution_of(objective, features, targets, held_out, replace(known, views=1))
     if source.views and plain is not None:
         warnings.append("This task's exact solution uses the plain pictures alone.")
     return plain

@@ -124,7 +124,7 @@ class StageRunner:
         apply(phase.plan, self.network)
         parameters = sum(p.numel() for p in self.network.parameters() if p.requires_grad)
         rows = self._open(phase, data)
-        if phase.solver == "exact" and self._solve(rows, objective):
+        if phase.solver == "exact" and self._solve(phase, rows, objective):
             outcome = Outcome("exact")
         else:
             outcome = self._descend(phase, rows, objective, epochs, kept)
@@ -145,11 +145,13 @@ class StageRunner:
         self.feed.ready.release()
         return Rows(source, data, self.options, self.device)
 
-    def _solve(self, rows: Rows, objective: Objective) -> bool:
+    def _solve(self, phase: Phase, rows: Rows, objective: Objective) -> bool:
         """The exact solution; none where the phase was found descending."""
         if self.position.descent is not None:
             return False
-        return solve(self.network, rows, objective, self.warnings, self.solutions)
+        return solve(
+            self.network, rows, objective, self.warnings, self.solutions, drawn=phase.drawn
+        )
 
     def _finalize(self, phase: Phase, rows: Rows, objective: Objective) -> list[str]:
         if not phase.finalize:
