@@ -28,7 +28,7 @@ from time import process_time
 import numpy as np
 
 import graft
-from graft.backbones.load import load_backbone
+from graft.backbones.load import load_backbone, modality_of
 from graft.data import read
 from graft.strategies import build_strategy
 from graft.training.rates import phase_rate
@@ -48,8 +48,11 @@ def grid(
     model = load_backbone(backbone, weights=weights, size=size)
     blocks = [block.name for block in model.blocks]
     depths = sorted({max(1, len(blocks) * part // 4) for part in (1, 2, 3)})
-    for strategy in ["lp-ft"] if small else ["lp-ft", "full", *(f"top-k:{k}" for k in depths)]:
-        own = phase_rate(build_strategy(strategy).phases(blocks)[-1], model, "adamw")
+    of_texts = ["contrastive"] if modality_of(backbone) == "text" else []
+    names = ["lp-ft", "full", *(f"top-k:{k}" for k in depths), *of_texts]
+    for strategy in names[:1] if small else names:
+        descents = [p for p in build_strategy(strategy).phases(blocks) if p.solver == "gradient"]
+        own = phase_rate(descents[-1], model, "adamw")
         for factor in factors:
             settings = {"backbone": backbone, "strategy": strategy, "lr": own * factor}
             yield factor == 1.0, settings

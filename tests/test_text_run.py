@@ -224,5 +224,8 @@ def test_pairs_with_quantities_labels_and_several_tasks(tiny_encoder: Tiny, tmp_
         out=tmp_path / "together",
     )
     assert "pairs of rows compared" in together.result["plan"]["phases"][0]["note"]
+    unseen = [line for line in together.result["warnings"] if "does not look at" in line]
+    assert len(unseen) == 1
+    assert "--validation 0" in unseen[0]
     answer = together.predict([(texts[0], texts[1])])[0].tasks
     assert set(answer) == {"score", "tags", "stars"}

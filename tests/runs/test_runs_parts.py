@@ -7,17 +7,27 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from graft.bank.feed import Feed
 from graft.bank.source import Source, open_source
+from graft.data import read
 from graft.errors import DivergenceError
 from graft.network import Network
+from graft.recipe import Recipe
 from graft.runs import choice
-from graft.runs.choice import choose_strategy, fine_tuning_flops, forward_flops
+from graft.runs.choice import (
+    FEW_A_CLASS,
+    choose_strategy,
+    few_texts,
+    fine_tuning_flops,
+    forward_flops,
+)
 from graft.runs.clock import Clock
 from graft.runs.pictures import sample_rows
 from graft.runs.predictor import probabilities
+from graft.types import Json
 
 MakeNetwork = Callable[..., Network]
 MakeFeed = Callable[..., Feed]
@@ -58,6 +68,26 @@ def test_what_costs_minutes_is_fine_tuned_and_what_costs_more_is_probed(
     assert choose_strategy(network, 100, 32, 5) == "lp-ft"
     assert choose_strategy(network, 101, 32, 5) == "linear-probe"
     assert choose_strategy(network, 100, 32, 6) == "linear-probe"
+
+
+@pytest.mark.parametrize(
+    ("changes", "few"),
+    [({}, True), ({"weights": "random"}, False), ({"head": "mlp:8"}, False)],
+)
+def test_a_handful_of_texts_a_class_is_learnt_in_pairs(changes: Json, few: bool) -> None:
+    texts = [f"text number {number}" for number in range(3 * FEW_A_CLASS)]
+    examples = read({"text": texts, "label": ["a", "b", "c"] * FEW_A_CLASS})
+    recipe, rows = Recipe().model_copy(update=changes), np.arange(len(texts))
+    assert few_texts(recipe, examples, rows) == few
+    assert not few_texts(recipe, read({"text": texts, "label": ["a", "b"] * 24}), rows)
+
+
+def test_pictures_and_quantities_are_not_learnt_in_pairs() -> None:
+    texts, sizes = ["one", "two", "three"], [0.5, 1.25, 3.75]
+    quantities = read({"text": texts, "label": sizes}, task="regression")
+    assert not few_texts(Recipe(), quantities, np.arange(3))
+    pictures = read({"image": [Image.new("L", (8, 8))] * 4, "label": ["a", "b"] * 2})
+    assert not few_texts(Recipe(), pictures, np.arange(4))
 
 
 def test_the_clock_adds_up_parts_even_where_one_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
+from graft.backbones.load import RANDOM
+from graft.data import Examples
 from graft.data.augment import augmentation
+from graft.data.examples import TEXT
 from graft.errors import UserError
 from graft.network import Network
+from graft.recipe import Recipe
 from graft.strategies import build_strategy
 from graft.training.stage import phase_epochs
+from graft.types import IntArray
 
 # What fine-tuning may cost: about five minutes at what two CPU cores, or one GPU, reach.
 CPU_FLOPS, GPU_FLOPS = 3e13, 1e16
 # Forward, gradient of the inputs, gradient of the weights.
 PASSES_PER_STEP = 3
+FEW_A_CLASS = 16
+"""Up to so many training texts a class pairs of them teach more than the texts do one by one.
+
+MiniLM, points of accuracy of `contrastive` above `lp-ft` and above the probe, means of three draws:
+six sections with 4 a class 9 and 6, with 16 a class 0 and 1; twelve sections 7 and 4, 2 and 2. With
+64 a class of six sections (one draw) it is 3 points below `lp-ft`."""
 
 
 def choose_strategy(
@@ -27,6 +39,15 @@ def choose_strategy(
     cost = fine_tuning_flops(network, rows, batch_size, epochs, length)
     on_cpu = next(network.parameters()).device.type == "cpu"
     return "lp-ft" if cost <= (CPU_FLOPS if on_cpu else GPU_FLOPS) else "linear-probe"
+
+
+def few_texts(recipe: Recipe, examples: Examples, train: IntArray) -> bool:
+    """Whether these are a handful of texts of each class for a pretrained encoder."""
+    if examples.modality != TEXT or len(examples.tasks) > 1 or not examples.tasks[0].one_class:
+        return False
+    if recipe.weights == RANDOM or recipe.head != "linear":
+        return False
+    return len(train) <= FEW_A_CLASS * len(np.unique(examples.targets[train]))
 
 
 def check_views(views: int, augment: str) -> None:

@@ -11,8 +11,8 @@ from graft.data import Examples
 from graft.data.targets import is_plain
 from graft.network import Network
 from graft.recipe import Recipe
-from graft.runs.choice import choose_strategy
-from graft.types import Targets
+from graft.runs.choice import choose_strategy, few_texts
+from graft.types import IntArray, Targets
 
 
 def load(recipe: Recipe) -> Backbone:
@@ -36,6 +36,10 @@ def targets(
     return examples.targets if is_plain(examples.tasks) else examples.targets.astype(np.float32)
 
 
-def strategy(network: Network, rows: int, recipe: Recipe, length: int | None) -> str:
-    """By the cost of fine-tuning."""
-    return choose_strategy(network, rows, recipe.batch_size, recipe.epochs, length)
+def strategy(
+    network: Network, recipe: Recipe, examples: Examples, train: IntArray, length: int | None
+) -> str:
+    """`contrastive` for a handful of texts a class, else by the cost of fine-tuning."""
+    if few_texts(recipe, examples, train):
+        return "contrastive"
+    return choose_strategy(network, len(train), recipe.batch_size, recipe.epochs, length)

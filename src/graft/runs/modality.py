@@ -59,8 +59,8 @@ class Parts:
         show: Puts into the result what the report shows of errors and samples.
         load: The backbone that a recipe names.
         targets: Of all rows, as training takes them: from examples, opened rows and digests.
-        strategy: The strategy where the user names none: from network, training rows, recipe and
-            mean length.
+        strategy: The strategy where the user names none: from network, recipe, examples, training
+            rows and mean length.
     """
 
     plural: str
@@ -72,7 +72,7 @@ class Parts:
     show: Callable[[Path, Examples, IntArray, list[Json]], Json]
     load: Callable[[Recipe], Backbone] = labelled.load
     targets: Callable[[Examples, Opened, tuple[bytes, ...]], Targets] = labelled.targets
-    strategy: Callable[[Network, int, Recipe, int | None], str] = labelled.strategy
+    strategy: Callable[[Network, Recipe, Examples, IntArray, int | None], str] = labelled.strategy
 
 
 PARTS: Mapping[str, Parts] = MappingProxyType(

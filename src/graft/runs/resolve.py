@@ -14,9 +14,10 @@ from graft.training.options import class_weighting, smoothing
 
 def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
     """The recipe with every choice made that was left open."""
-    rows, length = len(prepared.split.train), prepared.facts.get("mean_length")
+    examples, train = prepared.examples, prepared.split.train
+    length = prepared.facts.get("mean_length")
     parts = parts_of(prepared.examples.modality)
-    strategy = recipe.strategy or parts.strategy(network, rows, recipe, length)
+    strategy = recipe.strategy or parts.strategy(network, recipe, examples, train, length)
     device = next(network.parameters()).device.type
     threads = recipe.threads or torch.get_num_threads()
     tasks = prepared.examples.tasks

@@ -136,8 +136,9 @@ def targets(
 
 def strategy(
     network: Network,
-    rows: int,  # noqa: ARG001 - labels need it
     recipe: Recipe,  # noqa: ARG001 - labels need it
+    examples: Examples,  # noqa: ARG001 - labels need it
+    train: IntArray,  # noqa: ARG001 - labels need it
     length: int | None,  # noqa: ARG001 - labels need it
 ) -> str:
     """`full`, or `lora` where the model is large."""

@@ -11,7 +11,7 @@ from graft.strategies import build_strategy
 from graft.training.rates import phase_rate
 from graft.types import Json
 
-PROBE, FAVOURITE = "linear-probe", "lp-ft"
+PROBE, FAVOURITE, OF_FEW_TEXTS = "linear-probe", "lp-ft", "contrastive"
 # Strategy and factors on its own rate. LP-FT first: it is the best single guess.
 GRADIENT: Sequence[tuple[str, tuple[float, ...]]] = (
     (FAVOURITE, (1.0, 3.0)),
@@ -30,6 +30,7 @@ class Choice:
         lr: The rate, or None for the strategy's own.
         frozen_depth: Blocks frozen throughout, of `blocks`.
         blocks: How many blocks the backbone has.
+        steps: About how many its training takes; None for the usual number.
     """
 
     backbone: str
@@ -37,6 +38,7 @@ class Choice:
     lr: float | None
     frozen_depth: int
     blocks: int
+    steps: int | None = None
 
     def recipe(self, base: Recipe, epochs: int | None) -> Recipe:
         """The recipe of this choice."""
@@ -65,27 +67,35 @@ def probe_of(base: Recipe, backbone: Backbone) -> Choice:
     return Choice(backbone.name, strategy, None, blocks, blocks)
 
 
-def gradient_choices(base: Recipe, backbone: Backbone, depth: int) -> list[Choice]:
+def gradient_choices(
+    base: Recipe, backbone: Backbone, depth: int, *, few_texts: bool = False
+) -> list[Choice]:
     """The choices that train blocks, where the recipe leaves them open.
 
     Args:
         base: A strategy or rate that it names is kept.
         backbone: The candidate.
         depth: The recommended frozen depth, which `top-k` takes.
+        few_texts: Whether the rows are a handful of texts a class, where pairs are the favourite.
     """
     blocks = len(backbone.blocks)
     unfrozen = min(max(blocks - depth, 1), blocks - 1)
-    grid = GRADIENT if base.strategy is None else ((base.strategy, (1.0, 3.0, 1 / 3)),)
+    favourites = ((OF_FEW_TEXTS, (1.0,)),) if few_texts else ()
+    grid = (*favourites, *GRADIENT)
+    if base.strategy is not None:
+        grid = ((base.strategy, (1.0, 3.0, 1 / 3)),)
     choices = []
     for name, factors in grid:
         spec = f"top-k:{unfrozen}" if name == "top-k" else name
-        last = build_strategy(spec).phases([block.name for block in backbone.blocks])[-1]
-        if last.solver == "exact" or (name == "top-k" and unfrozen < 1):
+        phases = build_strategy(spec).phases([block.name for block in backbone.blocks])
+        descents = [phase for phase in phases if phase.solver != "exact"]
+        if not descents or (name == "top-k" and unfrozen < 1):
             continue
+        last = descents[-1]
         own = phase_rate(last, backbone, base.optimizer)
         frozen = last.plan.frozen_depth
         rates = [base.lr] if base.lr else [None if f == 1 else _rounded(own * f) for f in factors]
-        choices += [Choice(backbone.name, spec, rate, frozen, blocks) for rate in rates]
+        choices += [Choice(backbone.name, spec, rate, frozen, blocks, last.steps) for rate in rates]
     return choices
 
 

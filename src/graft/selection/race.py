@@ -120,7 +120,8 @@ class Race:
         base = self.trials.base
         if share == 1.0:
             return base.epochs
-        return max(FEWEST_TRIAL_EPOCHS, round(self._all_epochs(choice) * share))
+        whole = self._all_epochs(choice)
+        return min(whole, max(FEWEST_TRIAL_EPOCHS, round(whole * share)))
 
     def predicted(self, choice: Choice, share: float, folds: tuple[int, ...]) -> float:
         """Seconds that a trial will take, from the measured speed and the last trial's pace."""
@@ -138,6 +139,8 @@ class Race:
         base = self.trials.base
         steps = -(-self._rows(choice) // (base.batch_size * base.accumulate))
         usual = min(MOST_EPOCHS, max(FEWEST_EPOCHS, -(-TARGET_STEPS // max(1, steps))))
+        if choice.steps is not None:
+            usual = max(1, round(choice.steps / max(1, steps)))
         return base.epochs or usual
 
     def _try(self, choice: Choice, share: float, folds: tuple[int, ...]) -> Trial:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from graft.progress import Progress
 from graft.recipe import Recipe
 from graft.run import Finished
 from graft.runs.asked import Asked
+from graft.runs.choice import few_texts
 from graft.runs.folder import RunFolder
 from graft.runs.names import check_names
 from graft.runs.preparation import read_examples
@@ -228,13 +230,15 @@ class Search:
         rows = sample_rows(prepared.examples, outside(prepared.split))
         digests = [prepared.digests[row] for row in rows]
         targets = prepared.examples.targets[rows]
+        few = few_texts(self.trials.base, prepared.examples, prepared.split.train)
+        choices = partial(gradient_choices, self.trials.base, backbone, few_texts=few)
         try:
             self.curves[name] = depth_curve(
                 backbone, prepared.opened, digests, prepared.examples.tasks, targets
             )
         except CallsVary:
-            return gradient_choices(self.trials.base, backbone, usual)
-        return gradient_choices(self.trials.base, backbone, self.curves[name].recommended)
+            return choices(usual)
+        return choices(self.curves[name].recommended)
 
     def _race(self, keeper: Keeper, choices: Sequence[Choice]) -> None:
         costs = {candidate.backbone: candidate for candidate in self.ranked}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 
 import numpy as np
@@ -76,8 +77,8 @@ def solve(
     held_out = None
     if len(data.validation):
         held_out = (source.read(data.validation).numpy(), data.targets[data.validation])
-    solution_of = solutions.of if solutions else Objective.solve
-    solution = _solution(rows, objective, held_out, warnings, solution_of, drawn=drawn)
+    solution_of = partial(solutions.of, objective) if solutions else objective.solve
+    solution = _solution(rows, held_out, warnings, solution_of, drawn=drawn)
     if solution is None:
         return False
     head.set_solution(torch.from_numpy(solution.weight), torch.from_numpy(solution.bias))
@@ -86,7 +87,6 @@ def solve(
 
 def _solution(
     rows: Rows,
-    objective: Objective,
     held_out: HeldOut,
     warnings: list[str],
     solution_of: Callable[..., LinearSolution | None],
@@ -100,11 +100,11 @@ def _solution(
     known = Known(len(source.views) + 1, groups, drawn)
     if source.views:
         features = source.read_views(data.train).numpy()
-        found = solution_of(objective, features, targets, held_out, known)
+        found = solution_of(features, targets, held_out, known)
         if found is not None:
             return found
     features = source.read(data.train).numpy()
-    plain = solution_of(objective, features, targets, held_out, replace(known, views=1))
+    plain = solution_of(features, targets, held_out, replace(known, views=1))
     if source.views and plain is not None:
         warnings.append("This task's exact solution uses the plain pictures alone.")
     return plain
