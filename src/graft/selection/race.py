@@ -14,7 +14,7 @@ from graft.selection.grid import Choice
 from graft.selection.keeper import Keeper, better
 from graft.selection.ranking import Candidate
 from graft.selection.speed import PASSES_PER_STEP
-from graft.selection.trial import SPENT, STANDARD, Trial, Trials, likely, order
+from graft.selection.trial import SPENT, STANDARD, Trial, Trials, order
 from graft.training.stage import FEWEST_EPOCHS, MOST_EPOCHS, TARGET_STEPS
 
 # Share of the epochs that tells which rival is worth all of them.
@@ -55,10 +55,10 @@ class Race:
         contenders = [*choices]
         if contenders and not _perfect(leader):
             first = contenders.pop(0)
-            favourite, probe = self._try(first, self.affordable(first, where), where), leader
+            favourite = self._try(first, self.affordable(first, where), where)
             leader = self._ahead(favourite, leader, trusted=self.few)
-            if self.few and probe is not None:
-                worth = worth_their_cost(contenders, favourite, probe)
+            if self.few:
+                worth = worth_their_cost(contenders, favourite)
                 self._drop([c for c in contenders if c not in worth], _untold(favourite))
                 contenders = worth
         if leader is not None and _perfect(leader):
@@ -167,20 +167,20 @@ class Race:
         self.trials.done += [Trial(choice, None, STANDARD, outcome=reason) for choice in choices]
 
 
-def worth_their_cost(rivals: list[Choice], favourite: Trial, probe: Trial) -> list[Choice]:
-    """All rivals; where training blocks gains no more than luck, only those of other backbones.
+def worth_their_cost(rivals: list[Choice], favourite: Trial) -> list[Choice]:
+    """Of few held-out rows: the rivals of other backbones, or all where the favourite failed.
 
-    On few rows other rates and depths differ by less than the favourite does from the probe: which
-    one was ahead would say nothing, and each costs what the favourite did.
+    Other rates and depths differ by less than such rows can tell: which one was ahead would say
+    nothing, and each costs what the favourite did.
     """
-    if favourite.evidence is None or likely(favourite, probe):
+    if favourite.evidence is None:
         return rivals
     return [rival for rival in rivals if rival.backbone != favourite.choice.backbone]
 
 
 def _untold(favourite: Trial) -> str:
     rows = 0 if favourite.evidence is None else len(favourite.evidence.gains)
-    return f"not tried: {rows} held-out rows do not tell {favourite.choice.shown()} from the probe"
+    return f"not tried: {rows} held-out rows do not tell it from {favourite.choice.shown()}"
 
 
 def leave(rung: Sequence[Trial], leader: Trial | None, places: int) -> list[Trial]:
