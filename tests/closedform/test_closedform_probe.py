@@ -10,7 +10,7 @@ import pytest
 from graft.closedform import probe, space
 from graft.closedform.linear import log_softmax, softmax
 from graft.closedform.logistic import fit_logistic
-from graft.closedform.probe import ONE_SHOT_PENALTY, PENALTIES, fit_probe, folds
+from graft.closedform.probe import DRAWN_PENALTY, ONE_SHOT_PENALTY, PENALTIES, fit_probe, folds
 from graft.closedform.space import standardisation
 from graft.types import FloatArray, IntArray
 
@@ -86,10 +86,10 @@ def test_features_that_learnt_the_classes_keep_a_penalty() -> None:
     features = np.eye(3)[targets] + random.normal(size=(60, 3)) * 0.01
     free = fit_probe(features, targets, 3)
     drawn = fit_probe(features, targets, 3, drawn=True)
-    assert free.penalty < ONE_SHOT_PENALTY <= drawn.penalty
-    assert min(drawn.scores) >= ONE_SHOT_PENALTY
+    assert free.penalty < DRAWN_PENALTY <= drawn.penalty
+    assert min(drawn.scores) >= DRAWN_PENALTY
     honest = fit_probe(features, targets, 3, drawn=True, validation=(features, targets))
-    assert honest.penalty < ONE_SHOT_PENALTY  # validation rows were not learnt from
+    assert honest.penalty < DRAWN_PENALTY  # validation rows were not learnt from
 
 
 def test_units_do_not_matter() -> None:
