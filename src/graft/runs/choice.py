@@ -24,8 +24,8 @@ FEW_A_CLASS = 16
 """Up to so many training texts a class pairs of them teach more than the texts do one by one.
 
 MiniLM, points of accuracy of `contrastive` above `lp-ft` and above the probe, means of three draws:
-six sections with 4 a class 9 and 6, with 16 a class 0 and 1; twelve sections 7 and 4, 2 and 2. With
-64 a class of six sections (one draw) it is 3 points below `lp-ft`."""
+six sections with 4 a class 9 and 6, with 16 a class 1 and 0; twelve sections 8 and 5, 2 and 2. With
+64 a class of six sections (one draw) it is 2 points below `lp-ft`."""
 
 
 def choose_strategy(
