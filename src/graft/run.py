@@ -32,7 +32,7 @@ from graft.runs.modality import parts_of
 from graft.runs.names import check_names
 from graft.runs.predictor import probabilities
 from graft.runs.preparation import Prepared, prepare, read_examples
-from graft.runs.resolve import resolve
+from graft.runs.resolve import notes_on_choices, resolve
 from graft.runs.result import data_part, plan_part, timestamp, versions
 from graft.runs.resume import begun, found_state, identity, place_of
 from graft.runs.together import together
@@ -171,7 +171,7 @@ def begin(
         prepared = prepared or prepare(recipe, examples, backbone, root, progress)
     tasks, known = prepared.examples.tasks, prepared.examples.targets[prepared.split.train]
     network = graft_head(recipe, backbone, tasks, known)
-    recipe = resolve(recipe, network, prepared)
+    asked, recipe = recipe, resolve(recipe, network, prepared)
     phases = phases_for(str(recipe.strategy), network)
     device = next(network.parameters()).device
     wish = Wish(recipe.engine, recipe.prefix_batch, recipe.precision)
@@ -180,7 +180,7 @@ def begin(
     )
     feed.chosen = lambda way: note(with_way(recipe, way))
     runner = StageRunner(network, feed, device, training_options(recipe), History(), progress)
-    runner.warnings += prepared.warnings
+    runner.warnings += [*prepared.warnings, *notes_on_choices(asked, recipe, prepared)]
     with clock.part("prefix"):
         depths = [phase.plan.frozen_depth for phase in phases]
         assessor = assessor_of(

@@ -20,6 +20,7 @@ from graft.types import IntArray
 CPU_FLOPS, GPU_FLOPS = 3e13, 1e16
 # Forward, gradient of the inputs, gradient of the weights.
 PASSES_PER_STEP = 3
+OF_FEW_TEXTS = "contrastive"
 FEW_A_CLASS = 16
 """Up to so many training texts a class pairs of them teach more than the texts do one by one.
 

@@ -11,7 +11,7 @@ from graft.data import Examples
 from graft.data.targets import is_plain
 from graft.network import Network
 from graft.recipe import Recipe
-from graft.runs.choice import choose_strategy, few_texts
+from graft.runs.choice import OF_FEW_TEXTS, choose_strategy, few_texts
 from graft.types import IntArray, Targets
 
 
@@ -41,5 +41,5 @@ def strategy(
 ) -> str:
     """`contrastive` for a handful of texts a class, else by the cost of fine-tuning."""
     if few_texts(recipe, examples, train):
-        return "contrastive"
+        return OF_FEW_TEXTS
     return choose_strategy(network, len(train), recipe.batch_size, recipe.epochs, length)

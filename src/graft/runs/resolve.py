@@ -6,6 +6,7 @@ import torch
 
 from graft.network import Network
 from graft.recipe import Recipe
+from graft.runs.choice import OF_FEW_TEXTS
 from graft.runs.modality import parts_of
 from graft.runs.preparation import Prepared
 from graft.training import choose_schedule
@@ -33,3 +34,14 @@ def resolve(recipe: Recipe, network: Network, prepared: Prepared) -> Recipe:
         "threads": threads,
     }
     return recipe.model_copy(update=chosen)
+
+
+def notes_on_choices(asked: Recipe, resolved: Recipe, prepared: Prepared) -> list[str]:
+    """What the user could do with a choice that was made."""
+    unseen = len(prepared.split.validation)
+    if asked.strategy is not None or resolved.strategy != OF_FEW_TEXTS or not unseen:
+        return []
+    return [
+        f"The strategy chosen for so few texts, {OF_FEW_TEXTS}, does not look at the {unseen} "
+        "validation rows: with --validation 0 it learns from them too."
+    ]

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from graft.backbones.backbone import Backbone
 from graft.recipe import Recipe
+from graft.runs.choice import OF_FEW_TEXTS
 from graft.strategies import build_strategy
 from graft.training.rates import phase_rate
 from graft.types import Json
 
-PROBE, FAVOURITE, OF_FEW_TEXTS = "linear-probe", "lp-ft", "contrastive"
+PROBE, FAVOURITE = "linear-probe", "lp-ft"
 # Strategy and factors on its own rate. LP-FT first: it is the best single guess.
 GRADIENT: Sequence[tuple[str, tuple[float, ...]]] = (
     (FAVOURITE, (1.0, 3.0)),

@@ -208,11 +208,6 @@ class StageRunner:
     ) -> Outcome:
         if phase.contrast:
             objective = Contrasted(objective, self.network.head, phase.contrast)
-            if unseen := len(rows.data.validation):
-                self.warnings.append(
-                    f"Phase '{phase.name}' does not look at the {unseen} validation rows: with "
-                    "--validation 0 it learns from them too."
-                )
         ground = self.ground(phase, rows, objective)
         steps = -(-len(rows.training()) // self.options.accumulate)
         count = phase_epochs(phase, epochs, steps)
