@@ -80,7 +80,10 @@ def test_a_handful_of_texts_is_learnt_in_pairs(tiny_encoder: Tiny, tmp_path: Pat
     encoder = str(tiny_encoder("bert"))
     default = graft.fit(reviews(24), backbone=encoder, out=tmp_path / "default").result
     assert default["recipe"]["strategy"] == "contrastive"
-    assert [phase["name"] for phase in default["plan"]["phases"]] == ["contrast", "probe"]
+    contrast, probe = default["plan"]["phases"]
+    assert (contrast["name"], probe["name"]) == ("contrast", "probe")
+    assert "head" not in contrast["trained"]
+    assert probe["trained"] == ["head"]
     assert sum("--validation 0" in line for line in default["warnings"]) == 1
     own = graft.fit(
         reviews(24), backbone=encoder, strategy="contrastive", epochs=1, out=tmp_path / "own"

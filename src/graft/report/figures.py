@@ -85,7 +85,7 @@ def depth(data: Json, alt: str) -> str:
         axes.plot(data["depths"], data["values"], color=ACCENT, marker=marker, markersize=3.4)
         axes.axhline(data["chance"], color=MUTED, linewidth=0.9, dashes=(2, 2))
         axes.axvline(data["recommended"], color=SECOND, linewidth=0.9, dashes=(4, 2))
-        axes.set_xlabel("blocks that the picture has passed")
+        axes.set_xlabel("blocks passed")
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         if data["in_percent"]:
             axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")

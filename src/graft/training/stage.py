@@ -186,12 +186,13 @@ class StageRunner:
             notes = [*of_batches, *notes]
         blocks = self.network.backbone.blocks
         trained = [block.name for block in blocks if not tensors.isdisjoint(block.tensors)]
+        head = () if phase.contrast else named_head(self.network)  # pairs have no answers
         self.records.append(
             PhaseRecord(
                 phase.name,
                 outcome,
                 seconds,
-                (*trained, *named_head(self.network)),
+                (*trained, *head),
                 tensors,
                 parameters,
                 "; ".join(filter(None, [outcome.note, *notes])),
