@@ -127,11 +127,11 @@ def fit_probe(
 
     problem = training.problem(space.metric, kind)
     warm = problem.start()
-    by_validation = validation is not None and decides(validation[1], present)
-    if drawn and not by_validation:
+    judging = validation if validation is not None and decides(validation[1], present) else None
+    if drawn and judging is None:
         path = [at for at in path if at >= DRAWN_PENALTY] or [DRAWN_PENALTY]
-    if validation is not None and by_validation:
-        held_out = held_out_rows(validation, space, light, present)
+    if judging is not None:
+        held_out = held_out_rows(judging, space, light, present)
         judged, (warm,) = path_scores([(light.problem(space.metric, kind), held_out)], path)
         chosen_by = "validation"
     else:

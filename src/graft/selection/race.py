@@ -15,7 +15,7 @@ from graft.selection.keeper import Keeper, better
 from graft.selection.ranking import Candidate
 from graft.selection.speed import PASSES_PER_STEP
 from graft.selection.trial import SPENT, STANDARD, Trial, Trials, order
-from graft.training.stage import FEWEST_EPOCHS, MOST_EPOCHS, TARGET_STEPS
+from graft.training.stage import usual_epochs
 
 # Share of the epochs that tells which rival is worth all of them.
 SHORT = 1 / 4
@@ -138,10 +138,7 @@ class Race:
     def _all_epochs(self, choice: Choice) -> int:
         base = self.trials.base
         steps = -(-self._rows(choice) // (base.batch_size * base.accumulate))
-        usual = min(MOST_EPOCHS, max(FEWEST_EPOCHS, -(-TARGET_STEPS // max(1, steps))))
-        if choice.steps is not None:
-            usual = max(1, round(choice.steps / max(1, steps)))
-        return base.epochs or usual
+        return base.epochs or usual_epochs(choice.steps, steps)
 
     def _try(self, choice: Choice, share: float, folds: tuple[int, ...]) -> Trial:
         epochs = self.epochs(choice, share)

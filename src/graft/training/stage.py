@@ -36,6 +36,7 @@ __all__ = [
     "StageData",
     "StageRunner",
     "phase_epochs",
+    "usual_epochs",
 ]
 
 # Without --epochs a phase runs until it has taken about this many steps.
@@ -317,11 +318,15 @@ def _tell_rescue(runner: StageRunner, phase: str, sentence: str) -> None:
 def phase_epochs(phase: Phase, epochs: int | None, batches: int) -> int:
     """How many epochs a phase runs; at least one.
 
-    Without a number from the user: as many as the phase's steps take, or about 300 steps in 8 to 30
-    epochs.
+    Without a number from the user: `usual_epochs`.
     """
-    if epochs is None and phase.steps is not None:
-        return max(1, round(phase.steps / max(1, batches)))
     if epochs is None:
-        epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, -(-TARGET_STEPS // max(1, batches))))
+        epochs = usual_epochs(phase.steps, batches)
     return max(1, round(epochs * phase.share))
+
+
+def usual_epochs(steps: int | None, batches: int) -> int:
+    """Epochs of about so many steps, at least one; without a number about 300 steps in 8 to 30."""
+    if steps is not None:
+        return max(1, round(steps / max(1, batches)))
+    return min(MOST_EPOCHS, max(FEWEST_EPOCHS, -(-TARGET_STEPS // max(1, batches))))
