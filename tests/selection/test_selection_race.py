@@ -96,3 +96,28 @@ def test_a_favourite_without_time_for_a_third_of_its_epochs_is_not_begun(
     found = race._try(choice, race.affordable(choice, STANDARD), STANDARD)
     assert found.outcome == "not tried: about 100 s, 20 s left"
     assert trials.done == [found]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_rates_of_a_named_strategy_are_tried_on_few_rows_too(
+    named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def judged(_race: Race, choice: Choice, _share: float, folds: tuple[int, ...]) -> Trial:
+        tried.append(choice.lr)
+        found = Trial(choice, None, folds)
+        found.evidence = Evidence((np.arange(100) < 80).astype(np.float64), 0.5)
+        return found
+
+    monkeypatch.setattr(Race, "_try", judged)
+    monkeypatch.setattr(Race, "affordable", lambda *_: 1.0)
+    rows = SimpleNamespace(split=SimpleNamespace(validation=range(100)))
+    trials: Any = SimpleNamespace(prepared={"bundled": rows}, done=[])
+    keeper: Any = SimpleNamespace(offer=lambda *_, **__: None)
+    race = Race(trials, keeper, {}, eligible_probes=not named, few=True)
+    race.run(
+        [trial("linear-probe", 70)], [Choice("bundled", "full", lr, 0, 5) for lr in (1e-3, 3e-3)]
+    )
+    assert tried == ([1e-3, 3e-3] if named else [1e-3])
+    assert len(trials.done) == (0 if named else 1)

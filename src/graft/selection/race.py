@@ -57,7 +57,7 @@ class Race:
             first = contenders.pop(0)
             favourite = self._try(first, self.affordable(first, where), where)
             leader = self._ahead(favourite, leader, trusted=self.few)
-            if self.few:
+            if self.few and known:  # rates of a strategy that the user named are all tried
                 worth = worth_their_cost(contenders, favourite)
                 self._drop([c for c in contenders if c not in worth], _untold(favourite))
                 contenders = worth
